@@ -1,0 +1,162 @@
+"""lanline: a landline for your LAN. The public names, grouped by task and loaded when first used.
+
+`import lanline` alone imports nothing else of the package (PEP 562), so a program that frames bytes or speaks
+over a blocking socket never pays for asyncio. The names below are the whole promise: what is not listed here,
+in `lanline.testing` or in the docs' reference can change without notice. Each name's own module says more.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lanline.address import Address
+    from lanline.errors import (
+        AddressError,
+        AuthorityLocked,
+        CallError,
+        CallFailed,
+        CallLost,
+        CallRefused,
+        CallTimeout,
+        ChannelBroken,
+        ChannelClosed,
+        ChannelEnded,
+        ChannelError,
+        ConnectFailed,
+        EndedInMessage,
+        JoinFailed,
+        LanlineError,
+        ListenFailed,
+        LocalProtocolError,
+        MessageTooLarge,
+        NodeAlreadyRunning,
+        NodeNotRunning,
+        NotAllowed,
+        NotInRoom,
+        ProtocolError,
+        RemoteProtocolError,
+        RoomError,
+        StateDamaged,
+        StateUnsafe,
+        Status,
+        TargetError,
+        TransportError,
+        UsageError,
+    )
+    from lanline.framing.base import Decoder, Framing
+    from lanline.framing.length import LengthPrefixed
+    from lanline.framing.lines import Lines
+    from lanline.framing.netstring import Netstring
+    from lanline.framing.raw import Raw
+    from lanline.limits import LAN, Limits
+    from lanline.link import blocking
+    from lanline.link.call import Call
+    from lanline.link.channel import Channel
+    from lanline.link.client import connect, connect_link
+    from lanline.link.link import Link
+    from lanline.link.server import serve
+    from lanline.link.service import Caller, Service, endpoint
+    from lanline.roles import Role
+
+__version__ = "0.1.0"
+
+__all__ = [
+    # Where, and with which bounds
+    "Address",
+    "Limits",
+    "LAN",
+    # Cutting a stream into messages
+    "Framing",
+    "Decoder",
+    "Raw",
+    "Lines",
+    "LengthPrefixed",
+    "Netstring",
+    # Plain messages with any peer
+    "serve",
+    "connect",
+    "Channel",
+    "blocking",
+    # Typed calls between programs that both have lanline
+    "connect_link",
+    "Link",
+    "Call",
+    "Service",
+    "endpoint",
+    "Caller",
+    "Role",
+    # What can go wrong, and how a call ended
+    "Status",
+    "LanlineError",
+    "UsageError",
+    "AddressError",
+    "TargetError",
+    "ProtocolError",
+    "LocalProtocolError",
+    "RemoteProtocolError",
+    "MessageTooLarge",
+    "EndedInMessage",
+    "TransportError",
+    "ConnectFailed",
+    "ListenFailed",
+    "ChannelError",
+    "ChannelClosed",
+    "ChannelEnded",
+    "ChannelBroken",
+    "CallError",
+    "CallTimeout",
+    "CallRefused",
+    "CallFailed",
+    "CallLost",
+    "RoomError",
+    "NotInRoom",
+    "NodeNotRunning",
+    "NodeAlreadyRunning",
+    "StateUnsafe",
+    "StateDamaged",
+    "AuthorityLocked",
+    "JoinFailed",
+    "NotAllowed",
+]
+
+# Where each name lives. The errors, half of the names, share one home.
+_HOMES = {
+    "Address": "lanline.address",
+    "Limits": "lanline.limits",
+    "LAN": "lanline.limits",
+    "Framing": "lanline.framing.base",
+    "Decoder": "lanline.framing.base",
+    "Raw": "lanline.framing.raw",
+    "Lines": "lanline.framing.lines",
+    "LengthPrefixed": "lanline.framing.length",
+    "Netstring": "lanline.framing.netstring",
+    "serve": "lanline.link.server",
+    "connect": "lanline.link.client",
+    "Channel": "lanline.link.channel",
+    "blocking": "lanline.link.blocking",
+    "connect_link": "lanline.link.client",
+    "Link": "lanline.link.link",
+    "Call": "lanline.link.call",
+    "Service": "lanline.link.service",
+    "endpoint": "lanline.link.service",
+    "Caller": "lanline.link.service",
+    "Role": "lanline.roles",
+}
+_MODULES = frozenset({"blocking"})
+
+
+def __getattr__(name: str) -> object:
+    """Loads a public name's module when the name is first used (PEP 562)."""
+    if name not in __all__:
+        raise AttributeError(f"module 'lanline' has no attribute {name!r}")
+    module = import_module(_HOMES.get(name, "lanline.errors"))
+    value: object = module if name in _MODULES else getattr(module, name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """The public names, loaded or not, for completion in editors and shells."""
+    return sorted([*__all__, "__version__"])

@@ -1,0 +1,8 @@
+"""`python -m lanline`: the same as the command `lanline`, for where it is not on PATH."""
+
+from __future__ import annotations
+
+from lanline.ui.cli import main
+
+if __name__ == "__main__":
+    main()

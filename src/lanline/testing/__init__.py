@@ -1,0 +1,1 @@
+"""The public test kit: rooms in memory under virtual time, rooms on real sockets, faulty networks."""
