@@ -11,16 +11,17 @@ Grammar::
               | "*"                             every interface, to listen on
               | IPv4 | "[" IPv6 [ "%" scope ] "]" | name of a machine
     port      = 0 .. 65535                      0 asks for any free one, to listen on
-    path      = "/" absolute | relative | "@" abstract name       every character is itself: "%" is a percent sign
+    path      = "/" absolute | relative | "@" abstract name       each character is itself, "%" too
     name      = letters, digits, ".", "_", "-"
 
-`*` stays `*` here: whether it becomes `0.0.0.0`, `::` or both is the transport's decision. A relative file whose
-name begins with `@` is written `unix://./@name`. Nothing is looked up, no name resolved, no file touched.
+`*` stays `*` here: whether it becomes `0.0.0.0`, `::` or both is the transport's decision. A relative file
+whose name begins with `@` is written `unix://./@name`. Nothing is looked up, no name resolved, no file
+touched.
 
 Two rules: an `Address` that exists is valid, whichever way it was made; `Address.parse(str(a)) == a`.
 
-Forms that the resolver would read in an unexpected way are refused: `127.1`, `010.0.0.1`, `0x7f.1` and `12` are
-neither IPv4 in four decimal numbers nor names (RFC 3986 section 7.4, RFC 1123 section 2.1).
+Forms that the resolver would read in an unexpected way are refused: `127.1`, `010.0.0.1`, `0x7f.1` and `12`
+are neither IPv4 in four decimal numbers nor names (RFC 3986 section 7.4, RFC 1123 section 2.1).
 """
 
 from __future__ import annotations
@@ -45,10 +46,10 @@ class Address:
 
     Args:
         scheme: `tcp`, `udp`, `tls`, `unix` or `mem`.
-        host: for tcp, udp and tls: a name, an IPv4 or IPv6 address (no brackets, scope kept: `fe80::1%eth0`), or `*`
-            for every interface. Empty for unix and mem.
+        host: for tcp, udp and tls: a name, an IPv4 or IPv6 address (no brackets, scope kept: `fe80::1%eth0`),
+            or `*` for every interface. Empty for unix and mem.
         port: for tcp, udp and tls: 0 to 65535, 0 meaning any free one. 0 for unix and mem.
-        path: for unix the file, or `@name` in the abstract name space; for mem the name. Empty for the others.
+        path: for unix the file, or `@name` in the abstract name space; for mem the name; else empty.
 
     Raises:
         AddressError: for values that are no address.
@@ -92,7 +93,7 @@ class Address:
 
     @property
     def is_every_interface(self) -> bool:
-        """Whether this address stands for every interface of the machine: fit to listen on, not to connect to."""
+        """Whether this stands for every interface of the machine: fit to listen on, not to connect to."""
         return self.host == EVERY_INTERFACE
 
     def __str__(self) -> str:
@@ -197,7 +198,7 @@ def _check_name(host: str) -> None:
         )
     if _is_number(labels[-1]) and not _is_ipv4(host):
         raise AddressError(
-            f"the host {_shown(host)} is neither a name nor IPv4: write four numbers from 0 to 255, as in 192.168.1.7"
+            f"the host {_shown(host)} is neither a name nor IPv4: write four numbers, as in 192.168.1.7"
         )
 
 

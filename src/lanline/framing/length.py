@@ -1,0 +1,106 @@
+"""LengthPrefixed: how long, then what. For programs.
+
+On the wire: an unsigned big-endian length of 1, 2, 4 or 8 bytes, then as many bytes::
+
+    00 00 00 05 68 65 6c 6c 6f      LengthPrefixed().encode(b"hello")
+
+The length counts the message alone. Carries any bytes; a message of 0 bytes is a message.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from struct import Struct
+from typing import ClassVar
+
+from lanline.errors import MessageTooLarge, UsageError
+from lanline.framing.base import StreamDecoder, as_bytes, check_limit
+
+_HEADERS = {1: Struct(">B"), 2: Struct(">H"), 4: Struct(">I"), 8: Struct(">Q")}
+
+
+@dataclass(frozen=True, slots=True)
+class LengthPrefixed:
+    """Messages that begin with their length.
+
+    Args:
+        size: bytes of the length field: 1, 2, 4 or 8.
+        max_message_bytes: limit of a message, at least 1. Where the length field cannot say as much, what it
+            can say is the limit: 255 bytes for a size of 1.
+
+    Raises:
+        UsageError: another size, or a limit below 1.
+    """
+
+    size: int = 4
+    max_message_bytes: int = 1024 * 1024
+
+    name: ClassVar[str] = "length-prefixed"
+
+    def __post_init__(self) -> None:
+        check_limit(self.max_message_bytes)
+        if self.size not in _HEADERS:
+            raise UsageError(f"a length field of {self.size} bytes is not known: take 1, 2, 4 or 8")
+
+    @property
+    def limit_bytes(self) -> int:
+        """The limit in force: the smaller of `max_message_bytes` and what the length field can say."""
+        return min(self.max_message_bytes, (1 << 8 * self.size) - 1)
+
+    def encode(self, message: bytes) -> bytes:
+        """The length and the message.
+
+        Raises:
+            MessageTooLarge: it is over the limit.
+            TypeError: it is text, or nothing that holds bytes.
+        """
+        message = as_bytes(message)
+        limit = self.limit_bytes
+        if len(message) > limit:
+            raise MessageTooLarge(len(message), limit)
+        return _HEADERS[self.size].pack(len(message)) + message
+
+    def decoder(self) -> LengthPrefixedDecoder:
+        """A decoder for one new stream."""
+        return LengthPrefixedDecoder(self)
+
+
+class LengthPrefixedDecoder(StreamDecoder):
+    """Walks each chunk header by header; keeps the message that is not whole."""
+
+    __slots__ = ("_size", "_unpack_from", "_limit", "_needed")
+
+    def __init__(self, framing: LengthPrefixed) -> None:
+        super().__init__()
+        self._size = framing.size
+        self._unpack_from = _HEADERS[framing.size].unpack_from
+        self._limit = framing.limit_bytes
+        # Bytes of the tail that allow the next decision: a whole header, then a whole message.
+        self._needed = 0
+
+    def _decode(self, chunk: bytes) -> list[bytes]:
+        pieces = self._pieces
+        if pieces.size:
+            pieces.add(chunk)
+            if pieces.size < self._needed:
+                return []
+            chunk = pieces.take()
+        messages: list[bytes] = []
+        size, limit, unpack_from = self._size, self._limit, self._unpack_from
+        offset = 0
+        end = len(chunk)
+        needed = size
+        while (start := offset + size) <= end:
+            (length,) = unpack_from(chunk, offset)
+            if length > limit:
+                self.error = MessageTooLarge(length, limit)
+                return messages
+            if (stop := start + length) > end:
+                needed = size + length
+                break
+            messages.append(chunk[start:stop])
+            offset = stop
+        if offset < end:
+            pieces.add(chunk[offset:])
+            self._needed = needed
+        return messages
