@@ -54,7 +54,7 @@ def violations(
         if path.parts[0] in FREE_FOLDERS or test in SUITES:
             continue
         words = path.name.removeprefix("test_").split("_")
-        names = {str(path.with_name("_".join(words[:count]))) for count in range(1, len(words) + 1)}
+        names = {str(path.parent / "_".join(words[:count])) for count in range(1, len(words) + 1)}
         if not names & set(modules):
             yield f"tests/{test}.py mirrors no module of src/lanline"
         mirrored |= {max(names & set(modules), key=len, default="")}
