@@ -1,0 +1,65 @@
+"""The node's lock: one running node per state folder.
+
+flock(2) on a file that is never removed; the kernel lets go when the process dies, so there is no stale
+lock. The descriptor is closed on exec, but a plain fork would keep the lock alive: children must exec or
+close it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from lanline.errors import NodeAlreadyRunning, StateNotSaved, StateUnsafe
+
+
+class NodeLock:
+    """Holds `path` locked from construction to `release`; a context manager.
+
+    Raises:
+        NodeAlreadyRunning: another process holds it; the sentence names its process id.
+        StateUnsafe: the file is a symbolic link.
+        StateNotSaved: it cannot be made.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._descriptor = _open(path)
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.pread(self._descriptor, 20, 0).decode("ascii", "replace").strip()
+            os.close(self._descriptor)
+            whose = f"process {holder}" if holder.isdigit() else "another process"
+            raise NodeAlreadyRunning(f"a node is already running with {path.parent}: {whose}") from None
+        os.ftruncate(self._descriptor, 0)
+        os.pwrite(self._descriptor, f"{os.getpid()}\n".encode("ascii"), 0)
+
+    def release(self) -> None:
+        """Lets go; a second call does nothing."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.release()
+
+    def __repr__(self) -> str:
+        return f"<NodeLock {self.path} {'held' if self._descriptor >= 0 else 'released'}>"
+
+
+def _open(path: Path) -> int:
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        if path.is_symlink():
+            raise StateUnsafe(f"{path} is a symbolic link", advice="look at it and remove it.") from error
+        raise StateNotSaved(f"{path} cannot be made: {error.strerror or error}") from error
