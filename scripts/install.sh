@@ -29,7 +29,8 @@ mkdir -p "$(dirname "$environment")" "$(dirname "$link")"
 "$environment/bin/python" -m pip install --quiet --disable-pip-version-check \
     --no-index --no-deps --no-build-isolation "$copy"
 ln -sfn "$environment/bin/lanline" "$link"
-echo "Installed: $("$environment/bin/python" -m lanline --version), as $link"
+version=$("$environment/bin/lanline" --version)
+echo "Installed $version as $link"
 
 case ":$PATH:" in
 *":$HOME/.local/bin:"*) ;;

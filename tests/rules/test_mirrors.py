@@ -11,8 +11,8 @@ from pathlib import PurePosixPath
 
 from tests.rules.source import PythonFile, check_nothing, functions, python
 
-FREE_FOLDERS = {"rules", "faults", "interop"}
-"""Folders of tests about no single module: the rules, the faults of trust.md, and other people's programs."""
+FREE_FOLDERS = {"rules", "faults", "interop", "docs", "examples"}
+"""Folders of tests about no module: rules, faults to survive, other people's programs, pages, examples."""
 
 UNTESTED: dict[str, str] = {
     "__main__": "two lines; tests of the command line start lanline through it",
@@ -20,8 +20,7 @@ UNTESTED: dict[str, str] = {
 """Modules without a test file of their own, and why. What holds nothing that runs needs no line here."""
 
 SUITES: dict[str, str] = {
-    "docs/test_pages": "the pages below docs/: generated parts are current, code in them runs",
-    "examples/test_examples": "the programs below examples/",
+    "framing/test_conformance": "one suite that every framing passes",
     "transport/test_conformance": "one suite that every transport passes",
 }
 """Test files about more than one module, and what about."""
