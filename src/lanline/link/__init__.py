@@ -1,1 +1,1 @@
-"""Layer 4: where sockets and protocols meet. Channels of messages, links of calls, and their blocking twin."""
+"""Layer 4: where sockets and protocols meet. Channels of messages, links of calls, their blocking twin."""

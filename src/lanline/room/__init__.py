@@ -1,1 +1,1 @@
-"""Layer 5: one machine in a room. Identity, roster, door, policy, audit, presence and the node that ties them."""
+"""Layer 5: one machine in a room. Identity, roster, door, policy, audit, presence, and the node."""
