@@ -53,11 +53,12 @@ if TYPE_CHECKING:
     from lanline.limits import LAN, Limits
     from lanline.link import blocking
     from lanline.link.call import Call
+    from lanline.link.caller import Caller
     from lanline.link.channel import Channel
     from lanline.link.client import connect, connect_link
     from lanline.link.link import Link
     from lanline.link.server import serve
-    from lanline.link.service import Caller, Service, endpoint
+    from lanline.link.service import Service, endpoint
     from lanline.roles import Role
 
 __version__ = "0.1.0"
@@ -141,7 +142,7 @@ _HOMES = {
     "Call": "lanline.link.call",
     "Service": "lanline.link.service",
     "endpoint": "lanline.link.service",
-    "Caller": "lanline.link.service",
+    "Caller": "lanline.link.caller",
     "Role": "lanline.roles",
 }
 _MODULES = frozenset({"blocking"})
