@@ -1,0 +1,281 @@
+"""The sentences for what the kernel, the resolver and OpenSSL refuse: `OSError` in, one of our errors out.
+
+This is the boundary of layer 3 (see `lanline.errors`): above it nobody sees an `OSError` of a socket. Rules:
+a sentence names the address and a number where there is one, `advice` says what to do; nothing here imports
+asyncio or ssl, because the blocking side uses it too and must start fast. Errors of ssl are therefore told
+apart by their attributes, never by their class.
+
+Sources: connect(2), bind(2), accept(2), unix(7); OpenSSL `x509_vfy.h` for the numbers of verify errors.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+from typing import Final
+
+from lanline.address import Address
+from lanline.errors import ChannelBroken, ConnectFailed, ListenFailed
+from lanline.transport.occupant import occupant_of_port
+
+_START_FIRST: Final = (
+    "start the server first, or check the address: `lanline status` on that machine shows its port."
+)
+_FIREWALL: Final = (
+    "check that the machine is on, that the address is right, and that no firewall is in between."
+)
+_MORE_DESCRIPTORS: Final = "close what is not needed, or raise the limit (ulimit -n)."
+
+_CONNECT_SENTENCES: Final[dict[int, tuple[str, str]]] = {
+    errno.ECONNREFUSED: ("nothing listens at {a}: the connection was refused", _START_FIRST),
+    errno.ENOENT: ("nothing listens at {a}: there is no such socket", _START_FIRST),
+    errno.EHOSTUNREACH: ("{a} cannot be reached: no machine answers at that address", _FIREWALL),
+    errno.EHOSTDOWN: ("{a} cannot be reached: the machine is down", _FIREWALL),
+    errno.ENETUNREACH: (
+        "{a} cannot be reached: this machine has no route to that network",
+        "check the cable or the wireless network, and the address.",
+    ),
+    errno.ENETDOWN: (
+        "{a} cannot be reached: the network is down",
+        "check the cable or the wireless network.",
+    ),
+    errno.ETIMEDOUT: ("{a} did not answer: the system gave up waiting", _FIREWALL),
+    errno.ECONNRESET: (
+        "{a} closed the connection before it was ready",
+        "look at the log of the other side: it may be full, or may not know this machine.",
+    ),
+    errno.EPIPE: (
+        "{a} closed the connection before it was ready",
+        "look at the log of the other side: it may be full, or may not know this machine.",
+    ),
+    errno.ECONNABORTED: (
+        "the connection to {a} ended before it was ready",
+        "look at the log of the other side: it may be full, or may not know this machine.",
+    ),
+    errno.EAGAIN: (
+        "the server at {a} is too busy to take another connection",
+        "try again in a moment; its listen queue is full.",
+    ),
+    errno.EACCES: (
+        "this user may not connect to {a}: permission denied",
+        "use the same user as the server, or root; for tcp, look for a local firewall rule.",
+    ),
+    errno.EPERM: (
+        "the system does not allow a connection to {a}",
+        "look for a local firewall rule or a sandbox around this program.",
+    ),
+    errno.EADDRNOTAVAIL: (
+        "no local address is left, or fits, for a connection to {a}",
+        "check the local address asked for; with very many short connections, wait a minute for ports.",
+    ),
+    errno.ENOTSOCK: (
+        "{a} is a file, not a socket",
+        "check the path: it must be the one the server listens at.",
+    ),
+    errno.EPROTOTYPE: ("{a} is a socket of another kind", "check the path: a stream socket is needed."),
+    errno.EAFNOSUPPORT: ("this system does not speak the kind of address {a} is", "use an IPv4 address."),
+    errno.ENAMETOOLONG: ("the path of {a} is too long for a socket", "choose a shorter path."),
+    errno.EMFILE: ("no connection to {a}: this process has no file descriptor left", _MORE_DESCRIPTORS),
+    errno.ENFILE: ("no connection to {a}: this machine has no file descriptor left", _MORE_DESCRIPTORS),
+}
+
+_LISTEN_SENTENCES: Final[dict[int, tuple[str, str]]] = {
+    errno.EADDRNOTAVAIL: (
+        "{a} cannot be served: no interface of this machine has that address",
+        "use * for every interface, or one of the addresses that `ip addr` shows.",
+    ),
+    errno.ENOENT: ("{a} cannot be served: its folder does not exist", "make the folder first (mkdir -p)."),
+    errno.ENOTDIR: ("{a} cannot be served: part of its path is a file", "choose a path inside a folder."),
+    errno.EROFS: (
+        "{a} cannot be served: the file system is read-only",
+        "choose a path elsewhere, such as /run/user.",
+    ),
+    errno.ENAMETOOLONG: ("{a} cannot be served: the path is too long for a socket", "choose a shorter path."),
+    errno.EAFNOSUPPORT: (
+        "{a} cannot be served: this system does not speak that kind of address",
+        "use IPv4.",
+    ),
+    errno.EMFILE: ("{a} cannot be served: this process has no file descriptor left", _MORE_DESCRIPTORS),
+    errno.ENFILE: ("{a} cannot be served: this machine has no file descriptor left", _MORE_DESCRIPTORS),
+}
+
+# Numbers of X509_V_ERR_*, with what they mean to a person. Anything else keeps OpenSSL's own words.
+_VERIFY_ADVICE: Final[dict[int, str]] = {
+    9: "its certificate is not valid yet: compare the clocks of both machines.",
+    10: "its certificate has expired: renew it there, or compare the clocks of both machines.",
+    18: "it signed its certificate itself: pass that certificate as the authority, if you trust it.",
+    19: "its certificate comes from an authority this machine does not know: pass that authority's file.",
+    20: "its certificate comes from an authority this machine does not know: pass that authority's file.",
+    21: "its certificate comes from an authority this machine does not know: pass that authority's file.",
+    62: "the address leads to another machine than the one meant, or its certificate bears another name.",
+    64: "its certificate is not made for that IP address: connect by the name it bears.",
+}
+
+
+def translate_connect(
+    address: Address, error: OSError | ValueError, *, timeout: float | None = None, during: str = "connect"
+) -> ConnectFailed:
+    """What to tell a person when no connection came about.
+
+    Args:
+        address: where to.
+        error: what the system, the resolver or ssl raised. A `TimeoutError` means our own time ran out.
+        timeout: seconds waited, for the sentence.
+        during: `connect`, or `handshake` once TCP was there and TLS was not.
+
+    Returns:
+        the error to raise, `from error`.
+    """
+    if isinstance(error, socket.gaierror):
+        return _unresolved(address, error)
+    if hasattr(error, "verify_code"):
+        return _unverified(address, error)
+    if hasattr(error, "reason") and hasattr(error, "library"):
+        return _not_tls(address, error)
+    if isinstance(error, TimeoutError) and error.errno is None:
+        within = f" within {timeout:g} s" if timeout is not None else " in time"
+        if during == "handshake":
+            text = f"{address} took the connection but did not finish the TLS handshake{within}"
+            return ConnectFailed(
+                text, advice="check that TLS is spoken at that port, and how busy that machine is."
+            )
+        return ConnectFailed(f"no answer from {address}{within}", advice=_FIREWALL)
+    number = _number(error)
+    if number == errno.EACCES and address.scheme != "unix":
+        number = errno.EPERM
+    sentence, advice = _CONNECT_SENTENCES.get(number, ("no connection to {a}: " + _words(error), None))
+    return ConnectFailed(sentence.format(a=address), advice=advice)
+
+
+def translate_listen(address: Address, error: OSError | ValueError) -> ListenFailed:
+    """What to tell a person when an address cannot be served. Raise it `from error`."""
+    if isinstance(error, socket.gaierror):
+        text = f"{address} cannot be served: the name {address.host!r} does not resolve to an address"
+        return ListenFailed(text, advice="use * for every interface, or an IP address of this machine.")
+    number = _number(error)
+    if number == errno.EADDRINUSE:
+        return _in_use(address)
+    if number in (errno.EACCES, errno.EPERM):
+        return _forbidden(address)
+    default = ("{a} cannot be served: " + _words(error), None)
+    sentence, advice = _LISTEN_SENTENCES.get(number, default)
+    return ListenFailed(sentence.format(a=address), advice=advice)
+
+
+def translate_loss(peer: str, error: Exception | None) -> ChannelBroken:
+    """What to tell a person when an open connection broke.
+
+    Args:
+        peer: the peer's address or name, as text for people.
+        error: what `connection_lost` was given; None when this side aborted.
+    """
+    if error is None:
+        return ChannelBroken(f"the connection with {peer} was cut off")
+    if hasattr(error, "reason") and "ALERT" in str(error.reason):
+        reason = _alert_words(str(error.reason))
+        return ChannelBroken(
+            f"{peer} ended the connection: {reason}",
+            advice="look at the log of the other side; a certificate it does not accept is the usual cause.",
+        )
+    number = error.errno if isinstance(error, OSError) else None
+    if number == errno.ETIMEDOUT or isinstance(error, TimeoutError):
+        return ChannelBroken(f"{peer} no longer answers: nothing it was sent has been confirmed")
+    if isinstance(error, ConnectionError):
+        return ChannelBroken(f"the connection with {peer} was reset")
+    return ChannelBroken(f"the connection with {peer} broke: {_words(error)}")
+
+
+def tls_words(error: Exception) -> str:
+    """Why a TLS handshake failed, in few words, for a log line. Not cleaned."""
+    if hasattr(error, "verify_message"):
+        return f"certificate not accepted ({error.verify_message})"
+    reason = getattr(error, "reason", None)
+    if isinstance(reason, str):
+        return _alert_words(reason) if "ALERT" in reason else reason.replace("_", " ").lower()
+    if isinstance(error, ConnectionAbortedError):
+        return "handshake not finished in time"
+    if isinstance(error, ConnectionError):
+        return "the peer closed during the handshake"
+    return _words(error)
+
+
+def _number(error: Exception) -> int:
+    if isinstance(error, ConnectionResetError):
+        return errno.ECONNRESET
+    if isinstance(error, ConnectionAbortedError):
+        return errno.ECONNABORTED
+    number = error.errno if isinstance(error, OSError) else None
+    return number if number is not None else 0
+
+
+def _words(error: Exception) -> str:
+    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return text or type(error).__name__
+
+
+def _alert_words(reason: str) -> str:
+    """`TLSV13_ALERT_CERTIFICATE_REQUIRED` as `alert: certificate required`."""
+    _, _, words = reason.partition("ALERT_")
+    return "TLS alert: " + words.replace("_", " ").lower()
+
+
+def _unresolved(address: Address, error: socket.gaierror) -> ConnectFailed:
+    if error.errno == socket.EAI_AGAIN:
+        text = f"the name {address.host!r} could not be resolved: no name server answers"
+        return ConnectFailed(text, advice="use the IP address, or check this machine's network.")
+    text = f"the name {address.host!r} does not resolve to an address"
+    return ConnectFailed(text, advice="check the spelling, or use the IP address.")
+
+
+def _unverified(address: Address, error: Exception) -> ConnectFailed:
+    message = str(getattr(error, "verify_message", "")).rstrip(".")
+    code = int(getattr(error, "verify_code", 0))
+    text = f"{address} is not trusted: {message}"
+    return ConnectFailed(text, advice=_VERIFY_ADVICE.get(code, "check which certificate that machine uses."))
+
+
+def _not_tls(address: Address, error: Exception) -> ConnectFailed:
+    reason = str(getattr(error, "reason", None) or "")
+    if "ALERT" in reason:
+        return ConnectFailed(
+            f"{address} refused the connection: {_alert_words(reason)}",
+            advice="look at the log of the other side; a certificate it does not accept is the usual cause.",
+        )
+    if reason in (
+        "WRONG_VERSION_NUMBER",
+        "RECORD_LAYER_FAILURE",
+        "UNEXPECTED_MESSAGE",
+        "PACKET_LENGTH_TOO_LONG",
+    ):
+        return ConnectFailed(
+            f"{address} does not speak TLS",
+            advice="use tcp:// in place of tls://, or check the port.",
+        )
+    words = reason.replace("_", " ").lower() or _words(error)
+    return ConnectFailed(f"no TLS connection to {address}: {words}")
+
+
+def _in_use(address: Address) -> ListenFailed:
+    if address.scheme == "unix":
+        return ListenFailed(
+            f"{address} is in use: another server listens there",
+            advice="stop that server, or choose another path.",
+        )
+    owner = occupant_of_port(address.port)
+    by = f" by {owner}" if owner else ""
+    return ListenFailed(
+        f"port {address.port} is in use{by}: {address} cannot be served",
+        advice="stop that program, or choose another port (0 takes any free one).",
+    )
+
+
+def _forbidden(address: Address) -> ListenFailed:
+    if address.scheme != "unix" and 0 < address.port < 1024:
+        return ListenFailed(
+            f"{address} cannot be served: ports below 1024 need root",
+            advice="choose a port from 1024 up, or allow it with sysctl net.ipv4.ip_unprivileged_port_start.",
+        )
+    return ListenFailed(
+        f"{address} cannot be served: permission denied",
+        advice="choose a folder that this user may write to, such as $XDG_RUNTIME_DIR.",
+    )

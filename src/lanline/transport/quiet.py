@@ -1,0 +1,72 @@
+"""A log that a flood cannot fill: at most one line a second for each kind of trouble, rarer while it lasts.
+
+The first line of a kind is written at once. What follows is counted, and the count goes with the next line,
+after 1 s, then 2, 4 ... 60 s. A kind that was quiet for a minute begins anew. A day of flood is 1,440 lines.
+Time is an argument; nothing here reads a clock.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import Final
+
+from lanline.clean import clean
+
+FIRST_PAUSE: Final = 1.0
+LONGEST_PAUSE: Final = 60.0
+
+
+@dataclass(slots=True)
+class _Kind:
+    last_line: float
+    pause: float
+    held_back: int
+    last_text: str
+
+
+class QuietLog:
+    """Writes warnings to one logger, few enough for any flood."""
+
+    __slots__ = ("_logger", "_kinds")
+
+    def __init__(self, logger: logging.Logger) -> None:
+        self._logger = logger
+        self._kinds: dict[str, _Kind] = {}
+
+    def warn(self, kind: str, text: str, now: float) -> None:
+        """Writes or counts one event.
+
+        Args:
+            kind: what the events have in common; one of a few fixed words, never text from a peer.
+            text: the line; what is written of it passes `clean`.
+            now: seconds on any clock that does not go back.
+        """
+        known = self._kinds.get(kind)
+        if known is None or now - known.last_line >= 2 * LONGEST_PAUSE:
+            self._kinds[kind] = _Kind(now, FIRST_PAUSE, 0, text)
+            self._logger.warning("%s", clean(text))
+            return
+        known.last_text = text
+        if now - known.last_line < known.pause:
+            known.held_back += 1
+            return
+        self._write(known, now)
+        known.pause = min(LONGEST_PAUSE, 2 * known.pause)
+
+    def flush(self, now: float) -> None:
+        """Writes what is still counted, one line for each kind. For when the owner of the log ends."""
+        for known in self._kinds.values():
+            if known.held_back:
+                known.held_back -= 1
+                self._write(known, now)
+
+    def _write(self, known: _Kind, now: float) -> None:
+        text = clean(known.last_text)
+        if known.held_back:
+            seconds = max(1, round(now - known.last_line))
+            self._logger.warning("%s (and %d more like it in %d s)", text, known.held_back, seconds)
+        else:
+            self._logger.warning("%s", text)
+        known.last_line = now
+        known.held_back = 0

@@ -1,0 +1,79 @@
+"""Blocking connections, for code without an event loop: `lanline run` and `lanline who` start with this.
+
+It imports neither asyncio nor ssl (the rule that keeps the command line's start short) and speaks only tcp
+and unix. Errors are the same sentences as on the asyncio side.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+
+from lanline.address import Address
+from lanline.errors import AddressError
+from lanline.transport.failures import translate_connect
+from lanline.transport.tuning import tune
+from lanline.transport.unixname import socket_name
+
+
+def connect(address: Address, *, timeout: float) -> socket.socket:
+    """Connects, trying each address a name stands for.
+
+    Args:
+        address: scheme tcp or unix.
+        timeout: seconds for all of it, name lookup excepted: the system's resolver cannot be interrupted.
+
+    Returns:
+        a blocking socket without timeout. The caller closes it.
+
+    Raises:
+        ConnectFailed: nothing came about.
+        AddressError: the scheme is another one, or the address is not one to connect to.
+    """
+    if address.scheme not in ("tcp", "unix") or address.is_every_interface:
+        raise AddressError(f"{address} is not an address a blocking connection can go to")
+    try:
+        if address.scheme == "unix":
+            return _connect_unix(address, timeout)
+        return _connect_tcp(address, timeout)
+    except OSError as error:
+        raise translate_connect(address, error, timeout=timeout) from error
+
+
+def _connect_unix(address: Address, timeout: float) -> socket.socket:
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        sock.settimeout(timeout)
+        with socket_name(address.path) as name:
+            sock.connect(name)
+        sock.settimeout(None)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def _connect_tcp(address: Address, timeout: float) -> socket.socket:
+    found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
+    deadline = time.monotonic() + timeout
+    last: OSError = TimeoutError()
+    for index, (family, kind, protocol, _, place) in enumerate(found):
+        # What time is left is shared by the addresses that are left: a dead first one must not eat it all.
+        share = (deadline - time.monotonic()) / (len(found) - index)
+        if share <= 0:
+            break
+        sock = socket.socket(family, kind, protocol)
+        try:
+            sock.settimeout(share)
+            sock.connect(place)
+            sock.settimeout(None)
+            tune(sock)
+        except OSError as error:
+            sock.close()
+            last = error
+            continue
+        except BaseException:
+            sock.close()
+            raise
+        return sock
+    raise last

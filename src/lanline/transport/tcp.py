@@ -1,0 +1,242 @@
+"""TCP: listening on one interface or all, and connecting, with or without TLS on top.
+
+It makes sockets and hands them to the accept loop or to asyncio; it reads and writes nothing. Decisions:
+
+- `*` is one IPv6 socket that takes IPv4 too, or 0.0.0.0 where there is no IPv6. Any other IPv6 address is
+  IPv6 only, so that `localhost`, which stands for two addresses, can be served on both.
+- A name is connected to address by address, each with its share of the time left. No happy eyeballs: in a LAN
+  the first address answers or refuses within a millisecond.
+- The timeout covers name lookup, TCP and TLS together, because a person waits for all of it.
+
+Sources: tcp(7), ipv6(7) (IPV6_V6ONLY), RFC 6724 for the order of addresses.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+from lanline.address import Address
+from lanline.errors import AddressError
+from lanline.limits import LAN, Limits
+from lanline.transport.accept import AcceptLoop
+from lanline.transport.base import Listener, ProtocolFactory, translate_connect, translate_listen
+from lanline.transport.entrance import Entrance
+from lanline.transport.tuning import tune
+
+if TYPE_CHECKING:
+    import ssl
+
+_ABSENT: Final = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
+"""A name's address that this machine does not have (::1 with IPv6 switched off): not fatal beside others."""
+
+_Found = tuple[Any, Any, int, str, tuple[Any, ...]]
+
+
+async def listen(
+    address: Address,
+    factory: ProtocolFactory,
+    *,
+    limits: Limits = LAN,
+    tls: ssl.SSLContext | None = None,
+    welcome_at_once: bool = True,
+) -> Listener:
+    """Serves one kind of protocol at an address.
+
+    Args:
+        address: host `*` is every interface; port 0 any free one.
+        factory: makes a protocol for each connection.
+        limits: connections, strangers, backlog, handshake time.
+        tls: makes every connection TLS.
+        welcome_at_once: a connection is no stranger once it is accepted and its TLS handshake is done. False:
+            the protocol must call `Arrival.welcomed` within `limits.handshake` seconds.
+
+    Raises:
+        ListenFailed: the address cannot be served.
+    """
+    entrance = Entrance("only", b"", factory, tls=tls, welcome_at_once=welcome_at_once)
+    return await listen_entrances(address, [entrance], limits=limits)
+
+
+async def listen_entrances(
+    address: Address, entrances: Sequence[Entrance], *, sign: bytes = b"", limits: Limits = LAN
+) -> Listener:
+    """Serves several protocols at one port; the first bytes of a peer choose. See `entrance.py`.
+
+    Args:
+        address: as for `listen`.
+        entrances: what the port offers.
+        sign: one line, line end included, for whoever begins with anything else.
+        limits: shared by all entrances.
+
+    Raises:
+        ListenFailed: the address cannot be served.
+    """
+    try:
+        sockets = await _listening_sockets(address, limits.backlog)
+    except OSError as error:
+        raise translate_listen(address, error) from error
+    addresses = [_real_address(address, sock) for sock in sockets]
+    return AcceptLoop(sockets, addresses, entrances, sign=sign, limits=limits)
+
+
+async def connect(
+    address: Address,
+    protocol_factory: Callable[[], asyncio.BaseProtocol],
+    *,
+    tls: ssl.SSLContext | None = None,
+    server_name: str | None = None,
+    timeout: float,
+    local_host: str | None = None,
+) -> tuple[asyncio.Transport, asyncio.BaseProtocol]:
+    """Connects.
+
+    Args:
+        address: where to; not `*`.
+        protocol_factory: makes the protocol, once TCP is there.
+        tls: speaks TLS with this context.
+        server_name: the name the server's certificate must bear; None: the host of the address.
+        timeout: seconds for name lookup, TCP and TLS together.
+        local_host: IP address of this machine to connect from; None leaves it to the system.
+
+    Returns:
+        transport and protocol. The caller closes the transport.
+
+    Raises:
+        ConnectFailed: nothing came about.
+        AddressError: the address is not one to connect to.
+    """
+    if address.is_every_interface:
+        raise AddressError(f"{address} stands for every interface: name one to connect to, such as 127.0.0.1")
+    during = "connect"
+    try:
+        async with asyncio.timeout(timeout):
+            sock = await _connected_socket(address, local_host, timeout)
+            during = "handshake" if tls is not None else during
+            name = (server_name or address.host) if tls is not None else None
+            return await attach(sock, protocol_factory, tls=tls, server_name=name, timeout=timeout)
+    except OSError as error:
+        raise translate_connect(address, error, timeout=timeout, during=during) from error
+
+
+async def attach(
+    sock: socket.socket,
+    protocol_factory: Callable[[], asyncio.BaseProtocol],
+    *,
+    tls: ssl.SSLContext | None,
+    server_name: str | None,
+    timeout: float,
+) -> tuple[asyncio.Transport, asyncio.BaseProtocol]:
+    """Gives a connected socket to the event loop. Closes it when that fails.
+
+    Raises:
+        OSError: the connection ended meanwhile, or (`ssl.SSLError`) TLS failed.
+    """
+    loop = asyncio.get_running_loop()
+    connect_over = loop.create_unix_connection if sock.family == socket.AF_UNIX else loop.create_connection
+    try:
+        # A little over our own timeout, so that it is ours that ends the wait and says so.
+        handshake = timeout + 1.0 if tls is not None else None
+        return await connect_over(
+            protocol_factory, sock=sock, ssl=tls, server_hostname=server_name, ssl_handshake_timeout=handshake
+        )
+    except BaseException:
+        sock.close()
+        raise
+
+
+async def _connected_socket(address: Address, local_host: str | None, timeout: float) -> socket.socket:
+    loop = asyncio.get_running_loop()
+    found = await _resolve(address.host, address.port)
+    deadline = loop.time() + timeout
+    last: OSError = TimeoutError()
+    for index, (family, kind, protocol, _, place) in enumerate(found):
+        share = (deadline - loop.time()) / (len(found) - index)
+        try:
+            async with asyncio.timeout(share):
+                return await _connected(socket.socket(family, kind, protocol), place, local_host)
+        except OSError as error:
+            last = error
+    raise last
+
+
+async def _connected(sock: socket.socket, place: tuple[Any, ...], local_host: str | None) -> socket.socket:
+    try:
+        sock.setblocking(False)
+        if local_host is not None:
+            sock.bind((local_host, 0))
+        await asyncio.get_running_loop().sock_connect(sock, place)
+        tune(sock)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+async def _resolve(host: str, port: int) -> Sequence[_Found]:
+    """The addresses of a host. A numeric one is not sent through the resolver's thread."""
+    try:
+        return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+    except socket.gaierror:
+        return await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+
+
+async def _listening_sockets(address: Address, backlog: int) -> list[socket.socket]:
+    if address.is_every_interface:
+        return [_every_interface(address.port, backlog)]
+    sockets: list[socket.socket] = []
+    absent: OSError | None = None
+    port = address.port
+    try:
+        for family, _, _, _, place in await _resolve(address.host, port):
+            try:
+                sockets.append(_listening(family, (place[0], port, *place[2:]), backlog))
+            except OSError as error:
+                if error.errno not in _ABSENT:
+                    raise
+                absent = error
+                continue
+            port = sockets[0].getsockname()[1]  # port 0: the other addresses of a name take the same one
+    except OSError:
+        for sock in sockets:
+            sock.close()
+        raise
+    if not sockets and absent is not None:
+        raise absent
+    return sockets
+
+
+def _every_interface(port: int, backlog: int) -> socket.socket:
+    if socket.has_dualstack_ipv6():
+        try:
+            return _listening(socket.AF_INET6, ("::", port), backlog, is_dual=True)
+        except OSError as error:
+            if error.errno not in _ABSENT:
+                raise
+    return _listening(socket.AF_INET, ("0.0.0.0", port), backlog)  # noqa: S104  # what `*` means
+
+
+def _listening(family: int, place: tuple[Any, ...], backlog: int, *, is_dual: bool = False) -> socket.socket:
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setblocking(False)
+        # A restarted server must not wait a minute for its own old connections in TIME_WAIT.
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0 if is_dual else 1)
+        sock.bind(place)
+        sock.listen(backlog)
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
+def _real_address(address: Address, sock: socket.socket) -> Address:
+    """The address as asked for, with the real port; for a name, the IP address the socket has."""
+    host, port = sock.getsockname()[:2]
+    return replace(address, host=address.host if address.is_every_interface else host, port=port)
