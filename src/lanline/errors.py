@@ -1,0 +1,317 @@
+"""Every error lanline raises, and the one status enum that travels on links.
+
+Rules of this file: it imports nothing of lanline; an error carries plain values (text, numbers), never live
+objects; `str(error)` is one sentence with numbers and units; the class docstring is what the command line
+shows below that sentence, from its `Try:` line on. Foreign exceptions become one of these at one boundary per
+layer (`OSError` in `transport/`, `ssl.SSLError` in `transport/`, msgspec's errors in `session/` and `link/`).
+
+The tree::
+
+    LanlineError
+      UsageError (ValueError)            the caller's own words are wrong
+        AddressError                     the text is not an address
+        TargetError                      the text selects nobody, or nobody known
+      ProtocolError
+        LocalProtocolError               this side called in the wrong state
+        RemoteProtocolError              the peer sent what the protocol does not allow
+          MessageTooLarge                a message is over its limit
+          EndedInMessage                 the stream ended in the middle of a message
+      TransportError
+        ConnectFailed                    no connection came about
+        ListenFailed                     an address cannot be served
+      ChannelError
+        ChannelClosed                    closed by this side
+        ChannelEnded                     closed by the peer, cleanly
+        ChannelBroken                    neither side closed: the network, the kernel or the peer's crash did
+      CallError                          a call over a link did not end well
+        CallTimeout (TimeoutError)       its deadline passed
+        CallRefused                      the peer's rules do not allow it
+        CallFailed                       anything else the peer reported
+        CallLost                         the link went away before the answer came
+      RoomError
+        NotInRoom                        this machine is in no room
+        NodeNotRunning                   no node answers on the local socket
+        NodeAlreadyRunning               another node holds the state folder
+        StateUnsafe                      a state file others can read or write
+        StateDamaged                     a state file is not what was written
+        StateNotSaved                    a state file could not be written
+        AuthorityLocked                  the room's authority key needs its passphrase
+        JoinFailed                       the door did not let this machine in
+        NotAllowed                       this member's role does not reach that far
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import ClassVar
+
+
+class Status(IntEnum):
+    """How a call ended. The numbers are on the wire and never change."""
+
+    OK = 0
+    CANCELLED = 1
+    DEADLINE = 2
+    NOT_FOUND = 3
+    REFUSED = 4
+    TOO_LARGE = 5
+    OVERLOADED = 6
+    UNAVAILABLE = 7
+    PEER_GONE = 8
+    BAD_MESSAGE = 9
+    INTERNAL = 10
+
+
+class LanlineError(Exception):
+    """Something lanline could not do.
+
+    Args:
+        message: one sentence, with numbers and units.
+        advice: what to try next; where it is not given, the `Try:` line of the class docstring.
+    """
+
+    exit_code: ClassVar[int] = 1
+    """What the command line exits with when this error ends it."""
+
+    def __init__(self, message: str, *, advice: str | None = None) -> None:
+        super().__init__(message)
+        self._advice = advice
+
+    @property
+    def advice(self) -> str:
+        """What to try next, one or two sentences; empty where there is nothing to try."""
+        if self._advice is not None:
+            return self._advice
+        _, _, after = (type(self).__doc__ or "").partition("Try:")
+        return " ".join(after.split())
+
+
+class UsageError(LanlineError, ValueError):
+    """What was asked for makes no sense as written.
+
+    Try: the same words with --help, which shows the form and an example."""
+
+    exit_code = 2
+
+
+class AddressError(UsageError):
+    """The text is not an address.
+
+    Try: tcp://192.168.1.7:9000, udp://*:9529, unix:///tmp/x.sock or mem://name."""
+
+
+class TargetError(UsageError):
+    """The target selects no member of this room.
+
+    Try: lanline who, which lists the names; pc[1-40], @all, @others and @online select several."""
+
+
+class ProtocolError(LanlineError):
+    """The rules of a protocol were broken."""
+
+
+class LocalProtocolError(ProtocolError):
+    """This side used an object in a state that does not allow it: a mistake in the calling code."""
+
+
+class RemoteProtocolError(ProtocolError):
+    """The peer sent what the protocol does not allow.
+
+    Try: check that the peer speaks the same framing, and a version of lanline that fits this one."""
+
+
+class MessageTooLarge(RemoteProtocolError):
+    """A message is over the limit set for it.
+
+    Try: raise max_message_bytes on the receiving side, or send smaller messages.
+
+    Args:
+        size_bytes: size of the message as far as it is known.
+        limit_bytes: the limit in force.
+        what: what is too large, as a noun.
+    """
+
+    def __init__(self, size_bytes: int, limit_bytes: int, what: str = "message") -> None:
+        super().__init__(f"{what} of {size_bytes} bytes, limit {limit_bytes} bytes")
+        self.size_bytes = size_bytes
+        self.limit_bytes = limit_bytes
+
+
+class EndedInMessage(RemoteProtocolError):
+    """The stream ended in the middle of a message.
+
+    Try: look at the sender: it closed, or crashed, before its message was whole.
+
+    Args:
+        kept_bytes: how much of the unfinished message had arrived.
+    """
+
+    def __init__(self, kept_bytes: int) -> None:
+        super().__init__(f"the stream ended in the middle of a message, after {kept_bytes} bytes of it")
+        self.kept_bytes = kept_bytes
+
+
+class TransportError(LanlineError):
+    """A socket could not be made to do its work."""
+
+
+class ConnectFailed(TransportError):
+    """No connection came about.
+
+    Try: start the server first, check the address and the port, and look for a firewall in between."""
+
+
+class ListenFailed(TransportError):
+    """The address cannot be served.
+
+    Try: another port, or port 0 for any free one."""
+
+
+class ChannelError(LanlineError):
+    """A channel or link can no longer be used."""
+
+
+class ChannelClosed(ChannelError):
+    """This side closed it already."""
+
+
+class ChannelEnded(ChannelError):
+    """The peer closed it, cleanly: nothing was lost."""
+
+
+class ChannelBroken(ChannelError):
+    """The connection broke: neither side closed it.
+
+    Try: check the cable, the power and the far program; what was under way may not have arrived."""
+
+
+class CallError(LanlineError):
+    """A call over a link did not end well.
+
+    Args:
+        status: one of `Status`, never OK.
+        text: the peer's sentence. Hostile until cleaned: pass it through `lanline.clean` before a terminal.
+        may_have_run: False only when it is certain that the peer did not begin to execute the request.
+        details: machine-readable values the peer added.
+    """
+
+    def __init__(
+        self,
+        status: Status,
+        text: str,
+        *,
+        may_have_run: bool = True,
+        details: dict[str, str] | None = None,
+    ) -> None:
+        super().__init__(text or status.name.lower().replace("_", " "))
+        self.status = status
+        self.text = text
+        self.may_have_run = may_have_run
+        self.details = details or {}
+
+
+class CallTimeout(CallError, TimeoutError):
+    """The deadline passed before the answer came.
+
+    Try: a longer timeout, or ask whether the peer is overloaded."""
+
+
+class CallRefused(CallError):
+    """The peer's rules do not allow this call."""
+
+
+class CallFailed(CallError):
+    """The peer could not answer, for the reason it gave."""
+
+
+class CallLost(CallError):
+    """The link went away before the answer came.
+
+    Try: again, if the request may safely be executed twice."""
+
+
+_CALL_ERRORS: dict[Status, type[CallError]] = {
+    Status.DEADLINE: CallTimeout,
+    Status.REFUSED: CallRefused,
+    Status.PEER_GONE: CallLost,
+}
+
+
+def call_error(
+    status: Status, text: str, *, may_have_run: bool = True, details: dict[str, str] | None = None
+) -> CallError:
+    """The error class that belongs to a status, made with these values."""
+    kind = _CALL_ERRORS.get(status, CallFailed)
+    return kind(status, text, may_have_run=may_have_run, details=details)
+
+
+class RoomError(LanlineError):
+    """Something about the room this machine is in, or is not in."""
+
+
+class NotInRoom(RoomError):
+    """This machine is in no room.
+
+    Try: lanline init to found a room, or lanline join ADDRESS with a code from the hub."""
+
+    exit_code = 2
+
+
+class NodeNotRunning(RoomError):
+    """No node is running on this machine.
+
+    Try: lanline up --detach"""
+
+    exit_code = 2
+
+
+class NodeAlreadyRunning(RoomError):
+    """A node is already running with this state folder.
+
+    Try: lanline status to see it, lanline down to stop it, or --home for another folder."""
+
+    exit_code = 2
+
+
+class StateUnsafe(RoomError):
+    """A state file can be read or changed by others, or is not what it should be."""
+
+    exit_code = 3
+
+
+class StateDamaged(RoomError):
+    """A state file is not what was written: nothing was opened on its word."""
+
+    exit_code = 3
+
+
+class StateNotSaved(RoomError):
+    """A state file could not be written; what was there before is untouched.
+
+    Try: df -h and mount, which show whether the disk is full or read-only; free some space and try again."""
+
+    exit_code = 3
+
+
+class AuthorityLocked(RoomError):
+    """The room's authority key is locked.
+
+    Try: lanline unlock on the hub, or start it with --passphrase-file."""
+
+    exit_code = 4
+
+
+class JoinFailed(RoomError):
+    """The door did not let this machine in.
+
+    Try: ask for a fresh code (lanline invite on the hub) and type it again."""
+
+    exit_code = 4
+
+
+class NotAllowed(RoomError):
+    """This member's role does not reach that far.
+
+    Try: ask an owner: lanline members role NAME ROLE, on the hub."""
+
+    exit_code = 4

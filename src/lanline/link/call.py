@@ -1,0 +1,206 @@
+"""A call: one conversation on a link, from either end.
+
+Items are msgpack values, except that `bytes` travel as they are. `send` waits for credit, so nothing piles up: what
+one side does not use, the other cannot send. Whoever holds a Call must bring it to an end: by `end`, by `cancel`, or by
+leaving `async with`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, Self
+
+import msgspec
+
+from lanline.errors import CallError, ChannelEnded, Status, call_error
+from lanline.link.caller import Caller
+from lanline.session import events
+
+if TYPE_CHECKING:
+    from lanline.link.pump import Pump
+
+encode: Final = msgspec.msgpack.Encoder().encode
+_BURST: Final = 256
+"""Items sent before other tasks get their turn, so that an eager sender with credit does not hold up the loop."""
+
+_decoders: dict[Any, Any] = {}
+
+
+def decoder(kind: Any) -> Any:
+    """The msgpack decode function for a type, made once per type."""
+    decode = _decoders.get(kind)
+    if decode is None:
+        decode = _decoders[kind] = msgspec.msgpack.Decoder(kind).decode
+    return decode
+
+
+class Call:
+    """One end of a call that both sides may send on.
+
+    Attributes:
+        endpoint: `service.endpoint`.
+        caller: the peer of the link.
+        result: the peer's result once it has ended its half; None before that and where it gave none.
+    """
+
+    def __init__(self, pump: Pump, number: int, endpoint: str, caller: Caller, kind: Any = Any) -> None:
+        self.endpoint = endpoint
+        self.caller = caller
+        self.result: Any = None
+        self._pump = pump
+        self._session = pump.session
+        self._number = number
+        self._decode = decoder(kind)
+        self._items: deque[events.ItemReceived] = deque()
+        self._receiver: asyncio.Future[None] | None = None
+        self._senders: list[asyncio.Future[None]] = []
+        self._burst = 0
+        self._is_ended = False
+        self._error: CallError | None = None
+
+    def __repr__(self) -> str:
+        state = "failed" if self._error else "ended" if self._is_ended else "open"
+        return f"<Call {self.endpoint} #{self._number} {state}>"
+
+    # -- sending -------------------------------------------------------------------------------------------
+
+    async def send(self, item: Any) -> None:
+        """Sends one item, once there is credit for it.
+
+        Args:
+            item: `bytes` (at most 1 MiB) as they are; anything else as msgpack.
+
+        Raises:
+            CallError: the call is over.
+            LocalProtocolError: this half has been ended already, or the item is over the limit.
+        """
+        raw = isinstance(item, (bytes, bytearray, memoryview))
+        body = item if raw else encode(item)
+        while True:
+            if self._error is not None:
+                raise self._error
+            if not self._pump.is_writable:
+                await self._pump.wait_writable()
+            elif self._session.credit(self._number) > 0 or self._error is not None:
+                break
+            else:
+                await self._credit()
+        if self._error is not None:
+            raise self._error
+        self._session.send_item(self._number, body, raw=raw)
+        self._pump.wake()
+        self._burst += 1
+        if self._burst == _BURST:
+            self._burst = 0
+            await asyncio.sleep(0)
+
+    def end(self, result: Any = None) -> None:
+        """Ends this half of the call, with a result if there is one. The peer's half goes on."""
+        if self._error is not None:
+            raise self._error
+        raw = isinstance(result, (bytes, bytearray, memoryview))
+        body = result if raw else b"" if result is None else encode(result)
+        self._session.send_end(self._number, body, raw=raw)
+        self._pump.wake()
+
+    def cancel(self, reason: str = "") -> None:
+        """Gives the call up: the peer's handler is cancelled. Nothing happens when it is over already."""
+        if self._error is None and not self._is_over():
+            self._session.cancel(self._number, reason)
+            self._pump.wake()
+            self.failed(events.Failed(self._number, Status.CANCELLED, reason or "cancelled here", {}, True))
+
+    # -- receiving -----------------------------------------------------------------------------------------
+
+    async def receive(self) -> Any:
+        """The peer's next item.
+
+        Raises:
+            ChannelEnded: the peer has ended its half; its result, if any, is in `result`.
+            CallError: the call did not end well.
+        """
+        while not self._items:
+            if self._error is not None:
+                raise self._error
+            if self._is_ended:
+                raise ChannelEnded(f"the peer has sent all it had to send on {self.endpoint}")
+            self._receiver = asyncio.get_running_loop().create_future()
+            try:
+                await self._receiver
+            finally:
+                self._receiver = None
+        item = self._items.popleft()
+        self._session.consumed(self._number, item.size)
+        if self._session.has_data_to_send:
+            self._pump.wake()
+        return item.body if item.raw else self._decode(item.body)
+
+    def __aiter__(self) -> Self:
+        """Items until the peer has ended its half."""
+        return self
+
+    async def __anext__(self) -> Any:
+        """The next item."""
+        try:
+            return await self.receive()
+        except ChannelEnded:
+            raise StopAsyncIteration from None
+
+    async def __aenter__(self) -> Self:
+        """Leaving the block cancels the call if it is not over."""
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Cancels the call if it is not over."""
+        self.cancel("the caller left")
+
+    # -- the link's side -----------------------------------------------------------------------------------
+
+    def item_received(self, event: events.ItemReceived) -> None:
+        """The link hands over an item."""
+        self._items.append(event)
+        self._wake_receiver()
+
+    def ended(self, event: events.Ended) -> None:
+        """The link says that the peer has ended its half."""
+        self._is_ended = True
+        if event.raw or not event.body:
+            self.result = event.body or None
+        else:
+            self.result = self._decode_result(event.body)
+        self._wake_receiver()
+
+    def failed(self, event: events.Failed) -> None:
+        """The link says that the call is over and did not end well."""
+        self._error = call_error(
+            event.status, event.text, may_have_run=event.may_have_run, details=event.details
+        )
+        self._wake_receiver()
+        self.credit_received()
+
+    def credit_received(self) -> None:
+        """The link says that there may be credit again."""
+        senders, self._senders = self._senders, []
+        for sender in senders:
+            if not sender.done():
+                sender.set_result(None)
+
+    # -- private pieces ------------------------------------------------------------------------------------
+
+    _decode_result = staticmethod(msgspec.msgpack.Decoder().decode)
+
+    def _is_over(self) -> bool:
+        return not self._session.is_under_way(self._number)
+
+    def _wake_receiver(self) -> None:
+        if self._receiver is not None and not self._receiver.done():
+            self._receiver.set_result(None)
+
+    async def _credit(self) -> None:
+        sender: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._senders.append(sender)
+        await sender

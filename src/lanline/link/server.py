@@ -1,0 +1,210 @@
+"""`serve`: one handler, or a set of services, at any number of addresses.
+
+What is served decides what travels: a coroutine over a Channel gets messages in the framing it was given; Service objects
+get links. Every connection's handler is a task that the Server owns: it is cancelled and awaited when the server closes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from lanline.address import Address
+from lanline.clean import clean
+from lanline.errors import ChannelError, RemoteProtocolError, UsageError
+from lanline.framing.base import Framing
+from lanline.framing.raw import Raw
+from lanline.limits import LAN, Limits
+from lanline.link.channel import Channel
+from lanline.link.guard import Anyone, Guard
+from lanline.link.link import Link
+from lanline.link.service import Service, collect
+from lanline.session.session import Side
+from lanline.transport import registry
+from lanline.transport.base import Arrival, Listener, ListenerStatistics
+
+if TYPE_CHECKING:
+    import ssl
+
+log = logging.getLogger("lanline.link")
+
+Handler = Callable[[Channel], Awaitable[None]]
+"""A coroutine function over a channel. When it returns, the channel is closed."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerStatistics:
+    """Figures of a server: one entry per address, and how many peers are being served now."""
+
+    listeners: tuple[ListenerStatistics, ...]
+    peers: int
+
+
+class Server:
+    """What `serve` gives: use it as `async with serve(...) as server`, or `start()` and `close()` it.
+
+    See `serve` for the arguments.
+    """
+
+    def __init__(
+        self,
+        what: Handler | Service | Iterable[Service],
+        addresses: Sequence[Address],
+        *,
+        framing: Framing,
+        tls: ssl.SSLContext | None,
+        guard: Guard,
+        limits: Limits,
+    ) -> None:
+        self._handler: Handler | None = None
+        if isinstance(what, Service):
+            self._table = collect([what])
+        elif callable(what):
+            self._table = {}
+            self._handler = what
+        else:
+            self._table = collect(what)
+        self._wanted = addresses
+        self._framing = framing
+        self._tls = tls
+        self._guard = guard
+        self._limits = limits
+        self._boot = os.urandom(8)
+        self._listeners: list[Listener] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._links: set[Link] = set()
+        self._closed = asyncio.Event()
+
+    def __repr__(self) -> str:
+        where = ", ".join(str(address) for address in self.addresses) or "nowhere"
+        return f"<Server at {where} peers={len(self._tasks) + len(self._links)}>"
+
+    @property
+    def addresses(self) -> tuple[Address, ...]:
+        """Where it listens, with real ports."""
+        return tuple(address for listener in self._listeners for address in listener.addresses)
+
+    def statistics(self) -> ServerStatistics:
+        """The counters, as they are now."""
+        listeners = tuple(listener.statistics() for listener in self._listeners)
+        return ServerStatistics(listeners, len(self._tasks) + len(self._links))
+
+    async def start(self) -> Self:
+        """Begins to listen at every address; none stays open if one fails.
+
+        Raises:
+            ListenFailed: an address cannot be served.
+        """
+        is_plain = self._handler is not None
+        factory = self._new_channel if is_plain else self._new_link
+        try:
+            for address in self._wanted:
+                tls = self._tls if address.scheme != "mem" else None
+                listener = await registry.listen(
+                    address, factory, limits=self._limits, tls=tls, welcome_at_once=is_plain
+                )
+                self._listeners.append(listener)
+        except BaseException:
+            await self.close(drain=0.0)
+            raise
+        return self
+
+    async def close(self, *, drain: float | None = None) -> None:
+        """Stops accepting, gives calls and handlers `drain` seconds to finish (`limits.drain` by default), then cancels."""
+        wait = self._limits.drain if drain is None else drain
+        for listener in self._listeners:
+            listener.stop_accepting()
+        if self._links:
+            await asyncio.gather(*(link.drain(wait) for link in list(self._links)))
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=wait)
+            left = set(self._tasks)
+            for task in left:
+                task.cancel()
+            await asyncio.gather(*left, return_exceptions=True)
+        for listener in self._listeners:
+            await listener.close()
+        self._closed.set()
+
+    async def wait_closed(self) -> None:
+        """Waits until `close` was called, from here or elsewhere: serves for ever."""
+        await self._closed.wait()
+
+    async def __aenter__(self) -> Self:
+        """Starts it."""
+        return await self.start()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Closes it; at once when the block failed."""
+        await self.close(drain=0.0 if error is not None else None)
+
+    # -- one connection ------------------------------------------------------------------------------------
+
+    def _new_link(self, arrival: Arrival) -> asyncio.Protocol:
+        link = Link(
+            Side.ACCEPTING,
+            self._guard,
+            self._table,
+            scheme=arrival.scheme,
+            boot=self._boot,
+            limits=self._limits,
+            arrival=arrival,
+            on_lost=lambda link, reason: self._links.discard(link),
+        )
+        self._links.add(link)
+        return link.pump
+
+    def _new_channel(self, arrival: Arrival) -> asyncio.Protocol:
+        return Channel(self._framing, self._limits, arrival=arrival, on_connected=self._serve_channel)
+
+    def _serve_channel(self, channel: Channel) -> None:
+        task = asyncio.get_running_loop().create_task(self._run(channel))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _run(self, channel: Channel) -> None:
+        assert self._handler is not None, "channels are made only where there is a handler"
+        async with channel:
+            try:
+                await self._handler(channel)
+            except (ChannelError, RemoteProtocolError) as error:
+                log.info("%s: %s", clean(channel.peer_address), clean(str(error)))
+            except Exception:
+                log.exception("the handler of %s failed", clean(channel.peer_address))
+
+
+def serve(
+    what: Handler | Service | Iterable[Service],
+    *addresses: str | Address,
+    framing: Framing | None = None,
+    tls: ssl.SSLContext | None = None,
+    guard: Guard | None = None,
+    limits: Limits = LAN,
+) -> Server:
+    """Serves a handler or services at all these addresses: `async with serve(upper, "tcp://:9000", framing=Lines())`.
+
+    Args:
+        what: a coroutine function over a Channel, or one or several Service objects.
+        addresses: `tcp://:9000` is loopback, `tcp://*:9000` every interface, port 0 any free one.
+        framing: how a handler's messages lie in the stream; Raw (whatever one read delivers) by default.
+        tls: makes every connection TLS; see `lanline.transport.tls`.
+        guard: judges the peers of links; everybody is a guest by default.
+        limits: connections, sizes, times.
+
+    Returns:
+        A Server, to be entered or started.
+
+    Raises:
+        AddressError: an address is none. UsageError: no address, or a service that cannot be served.
+    """
+    if not addresses:
+        raise UsageError("serve needs at least one address, such as tcp://127.0.0.1:9000")
+    parsed = [address if isinstance(address, Address) else Address.parse(address) for address in addresses]
+    return Server(what, parsed, framing=framing or Raw(), tls=tls, guard=guard or Anyone(), limits=limits)
