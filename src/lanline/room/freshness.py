@@ -48,7 +48,7 @@ class Freshness:
     Args:
         state: what the disk held; None where there was nothing whole, which counts as never confirmed.
         boot: which boot this is; see `this_boot`.
-        now: the boot-time clock; see `boot_clock`. While the node was down but the machine was up counts as
+        now: the boot-time clock; see `boot_clock`. Time with the node down and the machine up counts too.
             well.
     """
 
@@ -60,7 +60,7 @@ class Freshness:
         elif state.boot == boot:
             self._unconfirmed = state.unconfirmed + max(0.0, now - state.clock)
         else:
-            # Another boot: this one has run `now` seconds. What ran after the last saving of the other is lost.
+            # Another boot: this one has run `now` seconds. What the other ran after its last saving is lost.
             self._unconfirmed = state.unconfirmed + max(0.0, now)
 
     def confirmed(self, now: float) -> None:
