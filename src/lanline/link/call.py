@@ -16,24 +16,14 @@ import msgspec
 
 from lanline.errors import CallError, ChannelEnded, Status, call_error
 from lanline.link.caller import Caller
+from lanline.link.values import decoder, encode
 from lanline.session import events
 
 if TYPE_CHECKING:
     from lanline.link.pump import Pump
 
-encode: Final = msgspec.msgpack.Encoder().encode
 _BURST: Final = 256
 """Items sent before other tasks get their turn, so that an eager sender with credit does not hold up the loop."""
-
-_decoders: dict[Any, Any] = {}
-
-
-def decoder(kind: Any) -> Any:
-    """The msgpack decode function for a type, made once per type."""
-    decode = _decoders.get(kind)
-    if decode is None:
-        decode = _decoders[kind] = msgspec.msgpack.Decoder(kind).decode
-    return decode
 
 
 class Call:

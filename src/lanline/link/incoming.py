@@ -17,9 +17,10 @@ import msgspec
 
 from lanline.errors import CallError, LanlineError, LocalProtocolError, NotAllowed, Status, UsageError
 from lanline.link import guard
-from lanline.link.call import Call, encode
+from lanline.link.call import Call
 from lanline.link.caller import Caller
 from lanline.link.service import Endpoint, Shape
+from lanline.link.values import encode
 from lanline.session import events
 
 if TYPE_CHECKING:

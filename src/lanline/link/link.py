@@ -16,12 +16,13 @@ from typing import Any, Final, Self
 from lanline.errors import CallLost, ChannelBroken, ConnectFailed, LocalProtocolError, Status
 from lanline.limits import LAN, Limits
 from lanline.link.answer import Answer
-from lanline.link.call import Call, decoder, encode
+from lanline.link.call import Call
 from lanline.link.caller import Caller
 from lanline.link.guard import AwaitRoster, Guard, Refuse, Verdict, Welcome
 from lanline.link.incoming import Incoming, Receiver
 from lanline.link.pump import Pump
 from lanline.link.service import Endpoint
+from lanline.link.values import decoder, encode
 from lanline.session import events, frames
 from lanline.session.session import Session, Side
 from lanline.transport.base import Arrival, ConnectionFacts, connection_facts
