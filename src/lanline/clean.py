@@ -49,19 +49,24 @@ _NEWLINE = "\n"
 _ALWAYS = _CONTROL + _INVISIBLE + _SURROGATE
 
 
-# Compiled when first needed: most processes never see a hostile character, and start 3 ms earlier.
+# Compiled when first needed: ASCII without controls, which is most text, needs none of them.
 @cache
 def _suspicious(keep_newlines: bool) -> re.Pattern[str]:
-    """Matches a character that has to be looked at. One class: ten times the speed of `_hostile`."""
+    """Matches a character that has to be looked at. One class, which is searched several times as fast as a
+    pattern that also judges what stands before the character."""
     return re.compile(f"[{_ALWAYS}{_PRESENTATION}{_MARK}{'' if keep_newlines else _NEWLINE}]")
 
 
 @cache
-def _hostile(keep_newlines: bool) -> re.Pattern[str]:
-    """Matches a character to be taken out, seen with those before it."""
-    always = _ALWAYS + ("" if keep_newlines else _NEWLINE)
-    many = f"(?<=[{_MARK}]{{{MAX_COMBINING_MARKS}}})[{_MARK}]"
-    return re.compile(f"[{always}]|(?<![{_HAS_EMOJI_FORM}])[{_PRESENTATION}]|{many}")
+def _emoji_form() -> re.Pattern[str]:
+    """Matches a symbol with an emoji form and the selector of it."""
+    return re.compile(f"[{_HAS_EMOJI_FORM}][{_PRESENTATION}]")
+
+
+@cache
+def _marks() -> re.Pattern[str]:
+    """Matches combining marks, one more than may be stacked; or one alone."""
+    return re.compile(f"[{_MARK}]{{{MAX_COMBINING_MARKS + 1}}}|[{_MARK}]")
 
 
 _ASCII_CONTROL = bytes({*range(0x20), 0x7F} - {ord("\t")})
@@ -72,7 +77,7 @@ _SHORT_FORMS = {"\n": r"\n", "\r": r"\r"}
 def clean(text: str, *, keep_newlines: bool = False) -> str:
     r"""The text with everything that could deceive or disturb made visible.
 
-    Cleaning twice is the same as cleaning once. About 2 GB/s for ASCII, 500 MB/s for other scripts.
+    Cleaning twice is the same as cleaning once. About 1 GB/s for ASCII, 400 MB/s for Chinese.
 
     Args:
         text: anything, also lone surrogates.
@@ -84,9 +89,7 @@ def clean(text: str, *, keep_newlines: bool = False) -> str:
         # Deleting by table and comparing lengths is five times as fast as searching.
         if len(text.encode("ascii").translate(None, controls)) == len(text):
             return text
-    elif not _suspicious(keep_newlines).search(text):
-        return text
-    return _hostile(keep_newlines).sub(_visible, text)
+    return _suspicious(keep_newlines).sub(_visible, text)
 
 
 def clean_bytes(data: bytes, encoding: str = "utf-8", *, keep_newlines: bool = False) -> str:
@@ -107,7 +110,19 @@ def clean_json(document: str) -> str:
     """
     if document.isascii() and document.isprintable():
         return document
-    return _hostile(keep_newlines=False).sub(_json_escape, document)
+    return _suspicious(keep_newlines=False).sub(_json_escape, document)
+
+
+def _may_stay(match: re.Match[str]) -> bool:
+    """Whether a suspicious character is an ordinary one where it stands."""
+    text, position = match.string, match.start()
+    if match[0] in _PRESENTATION:
+        return position > 0 and _emoji_form().match(text, position - 1) is not None
+    if not _marks().match(match[0]):
+        return False
+    earliest = position - MAX_COMBINING_MARKS
+    stacked = _marks().match(text, earliest) if earliest >= 0 else None
+    return stacked is None or stacked.end() <= position
 
 
 def _visible(match: re.Match[str]) -> str:
@@ -115,10 +130,14 @@ def _visible(match: re.Match[str]) -> str:
     number = ord(character)
     if number < 0x100:
         return _SHORT_FORMS.get(character) or f"\\x{number:02x}"
+    if _may_stay(match):
+        return character
     return f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
 
 
 def _json_escape(match: re.Match[str]) -> str:
+    if _may_stay(match):
+        return match[0]
     units = match[0].encode("utf-16-be", "surrogatepass")
     return "".join(f"\\u{units[i]:02x}{units[i + 1]:02x}" for i in range(0, len(units), 2))
 

@@ -68,39 +68,50 @@ class LengthPrefixed:
 class LengthPrefixedDecoder(StreamDecoder):
     """Walks each chunk header by header; keeps the message that is not whole."""
 
-    __slots__ = ("_size", "_unpack_from", "_limit", "_needed")
+    __slots__ = ("_size", "_unpack_from", "_limit", "_length")
 
     def __init__(self, framing: LengthPrefixed) -> None:
         super().__init__()
         self._size = framing.size
         self._unpack_from = _HEADERS[framing.size].unpack_from
         self._limit = framing.limit_bytes
-        # Bytes of the tail that allow the next decision: a whole header, then a whole message.
-        self._needed = 0
+        # Length of the message whose body is kept; None while what is kept is the beginning of a header.
+        self._length: int | None = None
+
+    @property
+    def kept_bytes(self) -> int:
+        """How much of an unfinished message has arrived, its header included."""
+        return self._pieces.size + (0 if self._length is None else self._size)
 
     def _decode(self, chunk: bytes) -> list[bytes]:
         pieces = self._pieces
-        if pieces.size:
-            pieces.add(chunk)
-            if pieces.size < self._needed:
-                return []
-            chunk = pieces.take()
         messages: list[bytes] = []
-        size, limit, unpack_from = self._size, self._limit, self._unpack_from
         offset = 0
+        if self._length is not None:
+            # A body is completed by itself, so that a large message is joined once and not sliced again.
+            offset = self._length - pieces.size
+            if len(chunk) < offset:
+                pieces.add(chunk)
+                return messages
+            pieces.add(chunk[:offset])
+            messages.append(pieces.take())
+            self._length = None
+        elif pieces.size:
+            pieces.add(chunk)
+            chunk = pieces.take()
+        size, limit, unpack_from = self._size, self._limit, self._unpack_from
         end = len(chunk)
-        needed = size
         while (start := offset + size) <= end:
             (length,) = unpack_from(chunk, offset)
             if length > limit:
                 self.error = MessageTooLarge(length, limit)
                 return messages
             if (stop := start + length) > end:
-                needed = size + length
+                self._length = length
+                offset = start
                 break
             messages.append(chunk[start:stop])
             offset = stop
         if offset < end:
             pieces.add(chunk[offset:])
-            self._needed = needed
         return messages

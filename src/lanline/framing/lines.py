@@ -4,8 +4,9 @@ On the wire: `hello\\n`. The terminator is any sequence of bytes and never part 
 splits (`splitlines` would also split on CR). A stream that ends without a terminator ended in a message: a
 sender that was cut off must not look like one that finished.
 
-Speed: `(tail + chunk).split(terminator)` runs its loop in C, four times the best loop written in Python. The
-tail of a long line is not joined before its terminator is there, so tiny chunks do not cost quadratic time.
+Speed: `split` runs its loop in C, ten times the loop of the tutorials at 64 bytes a line; long lines are found
+one by one. The tail of a long line is not joined before its terminator is there, so tiny chunks do not cost
+quadratic time.
 """
 
 from __future__ import annotations
@@ -15,6 +16,10 @@ from typing import ClassVar
 
 from lanline.errors import MessageTooLarge, UsageError
 from lanline.framing.base import StreamDecoder, as_bytes, check_limit
+
+# From about this length on, finding the lines of a chunk one by one is faster than splitting it: `find` for one
+# byte is memchr, `split` looks at each byte. The first line of a chunk decides for all of it.
+_LONG_LINE_BYTES = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +68,7 @@ class Lines:
                 f"send its lines one by one, or take LengthPrefixed, which carries any bytes"
             )
         if self.strip_cr and message.endswith(b"\r"):
-            raise UsageError(
-                "the message ends with CR, which strip_cr makes the other side drop: leave it out"
-            )
+            raise UsageError("the message ends with CR, which strip_cr makes the other side drop: leave it out")
         return line
 
     def decoder(self) -> LinesDecoder:
@@ -91,24 +94,47 @@ class LinesDecoder(StreamDecoder):
         self._edge = b""
 
     def _decode(self, chunk: bytes) -> list[bytes]:
-        pieces = self._pieces
+        pieces, terminator = self._pieces, self._terminator
+        longest = pieces.size + len(chunk)
+        messages: list[bytes] = []
+        offset = 0
         if pieces.size:
             border = self._edge + chunk
-            if self._terminator not in border:
+            found = border.find(terminator)
+            if found < 0:
                 self._keep(chunk, border)
-                return []
-            pieces.add(chunk)
-            chunk = pieces.take()
-        messages = chunk.split(self._terminator)
-        tail = messages.pop()
+                return messages
+            cut = found - len(self._edge)
+            offset = cut + len(terminator)
+            if cut >= 0:
+                pieces.add(chunk[:cut])
+                messages.append(pieces.take())
+            else:  # the terminator began in the tail
+                messages.append(pieces.take()[:cut])
+        tail = self._split(chunk, offset, messages)
         if self._strip_cr:
             messages = [message.removesuffix(b"\r") for message in messages]
-        # No line can be longer than the chunk it lies in: the usual chunk needs no look at each line.
-        if len(chunk) > self._limit and self._has_long_line(messages):
+        # No line is longer than what it lies in: the usual chunk needs no look at each line.
+        if longest > self._limit and self._has_long_line(messages):
             return messages
         if tail:
             self._keep(tail, tail)
         return messages
+
+    def _split(self, chunk: bytes, offset: int, messages: list[bytes]) -> bytes:
+        """Appends the lines that end in this chunk; the rest behind the last of them."""
+        terminator = self._terminator
+        stop = chunk.find(terminator, offset)
+        if 0 <= stop - offset < _LONG_LINE_BYTES:
+            lines = (chunk[offset:] if offset else chunk).split(terminator)
+            tail = lines.pop()
+            messages += lines
+            return tail
+        while stop >= 0:
+            messages.append(chunk[offset:stop])
+            offset = stop + len(terminator)
+            stop = chunk.find(terminator, offset)
+        return chunk[offset:]
 
     def _keep(self, piece: bytes, border: bytes) -> None:
         size = self._pieces.size + len(piece)
