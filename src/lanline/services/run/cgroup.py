@@ -31,7 +31,7 @@ _PREFIX = "lanline-"
 def own_group() -> str | None:
     """The folder of this process's own cgroup2, when groups can be made in it and killed; else None."""
     folder = _own_folder()
-    if folder is None or "\n" in folder or len(os.fsencode(folder)) > MAX_PATH - 64:
+    if folder is None or len(os.fsencode(folder)) > MAX_PATH - 64:
         return None
     if not os.access(folder, os.W_OK | os.X_OK):
         return None

@@ -11,6 +11,7 @@ perlrun(1), python(1), sudo's built-in list (`sudo -V` as root).
 
 from __future__ import annotations
 
+import functools
 import locale
 import os
 import sys
@@ -61,11 +62,14 @@ def job_environment(
             continue
         if any(fnmatchcase(name, pattern) for pattern in DENIED):
             return Refused("environment", f"the variable {name} may not be set on this machine")
-    return base_environment() | dict(requested) | {"LANLINE_JOB": job, "LANLINE_NODE": node}
+    return {**base_environment(), **requested, "LANLINE_JOB": job, "LANLINE_NODE": node}
 
 
-def base_environment() -> dict[str, str]:
-    """PATH, HOME, USER, LOGNAME, SHELL and LANG, as a fresh login of the node's own user would have them."""
+@functools.cache
+def base_environment() -> Mapping[str, str]:
+    """PATH, HOME, USER, LOGNAME, SHELL and LANG, as a fresh login of the node's own user would have them.
+
+    Asked once for each process: an account database on a server answers when it likes."""
     name, home, shell = _account()
     return {"PATH": PATH, "HOME": home, "USER": name, "LOGNAME": name, "SHELL": shell, "LANG": _language()}
 

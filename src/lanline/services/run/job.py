@@ -134,7 +134,8 @@ class Job:
 
     async def wait_started(self) -> None:
         """Waits until the command runs, or is known not to."""
-        await asyncio.shield(self._started)
+        if not self._started.done():
+            await asyncio.shield(self._started)
 
     async def wait(self) -> Ended:
         """The last word on the job. It comes after the output was read to its end or dropped."""
@@ -237,14 +238,15 @@ class Job:
         self.state = State.RUNNING
         self._output = Output(now.out_fd, now.err_fd)
         self._output.closed.add_done_callback(lambda _: self._conclude())
-        self._target = self._target._replace(leader=now.pid, leader_start=now.start_ticks)
-        self._crew.lifeline.register(self._key, self._target)
+        self._target = self._target._replace(leader=now.pid)
         self._watch_exit(now)
         if self.command.timeout is not None:
             outcome = TimedOut(self.command.timeout)
             self._timers.append(self._loop.call_later(self.command.timeout, self.stop, outcome))
-        if self._crew.group_parent is not None:
-            self._timers.append(self._loop.call_later(cgroup.SETTLE, self._join_group))
+        if self._target.mark:
+            self._timers.append(self._loop.call_later(cgroup.SETTLE, self._settle_in))
+        else:
+            self._settle_in()
         self._started.set_result(None)
         if self._stopping is not None:
             self._kill()
@@ -286,6 +288,7 @@ class Job:
             self._outcome = outcome
         self.state = State.STOPPING
         self._hurry = os.pipe()
+        self._target = self._with_start()
         work = partial(kill.end, [self._target], grace=grace, hurry=self._hurry[0])
         self._loop.run_in_executor(self._crew.killers, work).add_done_callback(self._on_killed)
 
@@ -310,18 +313,26 @@ class Job:
             self._gone.set_result(None)
         self._conclude()
 
-    def _join_group(self) -> None:
-        """Moves the job into a control group of its own, in a thread: it takes some 11 ms."""
-        assert self._crew is not None and self._crew.group_parent is not None
+    def _settle_in(self) -> None:
+        """Tells the guardian the leader too, and moves the job into a control group of its own, in a thread:
+        it takes some 11 ms. Not at once: most commands are over before, and until then the mark finds them."""
+        assert self._crew is not None
         if self.state is not State.RUNNING:
             return
-        group = cgroup.make(self._crew.group_parent, self._key)
-        if group is None:
-            return
-        self._target = self._target._replace(group=group)
+        parent = self._crew.group_parent
+        group = cgroup.make(parent, self._key) if parent is not None else None
+        self._target = self._with_start()._replace(group=group or "")
         self._crew.lifeline.register(self._key, self._target)
-        work = partial(_move_all, self._target, self._crew.group_parent)
+        if group is None or parent is None:
+            return
+        work = partial(_move_all, self._target, parent)
         self._loop.run_in_executor(self._crew.killers, work)
+
+    def _with_start(self) -> Target:
+        """The target with the start time of its leader. Read when it is needed: right after the spawn that
+        can take until a short command is over."""
+        leader = process.read(self._target.leader) if process.has_proc else None
+        return self._target._replace(leader_start=leader.start_ticks) if leader else self._target
 
     def _conclude(self) -> None:
         """Once the processes are over and the output is too: counts what was left running, then settles."""
@@ -330,13 +341,15 @@ class Job:
             return
         self._is_concluding = True
         self._cancel_timers()
-        is_short = monotonic() - self._began < _SHORT
-        candidates = process.newer_than(self._target.leader) if is_short else None
         if self._stopping is not None:
             self._finish(self._left)
-        elif candidates is not None:
+            return
+        is_short = monotonic() - self._began < _SHORT
+        candidates = process.newer_than(self._target.leader) if is_short else None
+        if candidates is not None:
             self._finish(_count(candidates, self._target))
         else:
+            self._target = self._with_start()
             future = self._loop.run_in_executor(self._crew.killers, kill.find, [self._target])
             future.add_done_callback(lambda done: self._finish(self._count_left(done)))
 
@@ -353,7 +366,8 @@ class Job:
     def _finish(self, left: int | None) -> None:
         assert self._output is not None and self._outcome is not None and self._spawned is not None
         assert self._exited_at is not None
-        usage = None if spawn.exit_of(self._spawned.pid) is None else spawn.reap(self._spawned)
+        has_ended = self._stopping is None or spawn.exit_of(self._spawned.pid) is not None
+        usage = spawn.reap(self._spawned) if has_ended else None
         self._settle(
             Ended(
                 outcome=self._outcome,
@@ -416,7 +430,7 @@ def _count(candidates: list[int], target: Target) -> int:
     count = 0
     for pid in candidates:
         now = process.read(pid)
-        if now is None or now.is_dead or now.start_ticks < target.leader_start:
+        if now is None or now.is_dead or now.start_ticks < target.since:
             continue
         count += now.session == target.leader or (target.mark > 0 and process.mark_of(pid) == target.mark)
     return count

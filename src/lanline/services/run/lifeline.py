@@ -1,8 +1,8 @@
-"""The node's end of the pipe to its guardian: starts it, tells it of every job, replaces it when it dies.
+"""The node's end of the pipe to its guardian: starts it, keeps the register of jobs, replaces it when it dies.
 
 A node without a living guardian starts no job (`wait_alive`). The guardian's death shows as the end of its
-output; another is started at once and hears of every running job. In between, some 30 ms, a node that is
-killed too would leave its jobs behind.
+output; another is started at once and has the same register. In between, some 30 ms, a node that is killed
+too would leave its jobs behind.
 
 The block of marks is chosen here, because the guardian is what reserves it (see `mark.py`).
 Starting blocks and is done in the pool that the owner lends; nothing else here waits.
@@ -21,9 +21,9 @@ from typing import NamedTuple
 
 from lanline.errors import RoomError
 from lanline.services.run import mark as mark_values
-from lanline.services.run.guardian import forget_line, register_line
 from lanline.services.run.kill import Target
 from lanline.services.run.mark import Marks
+from lanline.services.run.register import Register
 
 _START_SECONDS = 10.0
 """A start takes 20 ms; on a machine that swaps it takes longer, and waiting beats running nothing."""
@@ -39,7 +39,7 @@ class _Guardian(NamedTuple):
     """One guardian that said it is ready, and our ends of its two pipes."""
 
     popen: subprocess.Popen[bytes]
-    tell_fd: int
+    hold_fd: int
     hear_fd: int
 
 
@@ -48,14 +48,15 @@ class Lifeline:
 
     Args:
         pool: threads for the starts.
+        max_jobs: jobs at once.
     """
 
-    def __init__(self, pool: Executor) -> None:
+    def __init__(self, pool: Executor, max_jobs: int) -> None:
         self.marks: Marks | None = None
         """The block of marks of this node; None where processes cannot be marked."""
         self._pool = pool
         self._loop = asyncio.get_running_loop()
-        self._targets: dict[int, Target] = {}
+        self._register = Register(max_jobs)
         self._guardian: _Guardian | None = None
         self._alive = asyncio.Event()
         self._starting: asyncio.Future[_Guardian] | None = None
@@ -65,17 +66,22 @@ class Lifeline:
         self._deaths = 0
 
     def __repr__(self) -> str:
-        return f"<Lifeline guardian={self.guardian_pid} jobs={len(self._targets)} replaced={self._deaths}>"
+        return f"<Lifeline guardian={self.guardian_pid} jobs={len(self._register)} replaced={self._deaths}>"
 
     @classmethod
-    async def open(cls, pool: Executor) -> Lifeline:
+    async def open(cls, pool: Executor, max_jobs: int) -> Lifeline:
         """Starts the guardian and waits until it is ready.
 
         Raises:
             RoomError: it did not start, and without it no command is run.
         """
-        self = cls(pool)
-        self.marks, guardian = await self._loop.run_in_executor(pool, _start_first)
+        self = cls(pool, max_jobs)
+        try:
+            start = self._loop.run_in_executor(pool, _start_first, self._register.fd)
+            self.marks, guardian = await start
+        except BaseException:
+            self._register.close()
+            raise
         self._attach(guardian)
         return self
 
@@ -91,6 +97,8 @@ class Lifeline:
 
     async def wait_alive(self, timeout: float) -> bool:
         """Waits up to `timeout` seconds for a living guardian. False when there is none even then."""
+        if self._guardian is not None:
+            return True
         try:
             async with asyncio.timeout(timeout):
                 await self._alive.wait()
@@ -99,14 +107,17 @@ class Lifeline:
         return not self._is_closed
 
     def register(self, key: int, target: Target) -> None:
-        """Tells the guardian of a job, or more about one. Call it before the spawn, and again after."""
-        self._targets[key] = target
-        self._tell(register_line(key, target))
+        """Lets the guardian know of a job, or more about one. Call it before the spawn, and again after.
+
+        Args:
+            key: a number that names the job between the two.
+            target: how it is found.
+        """
+        self._register.put(key, target)
 
     def forget(self, key: int) -> None:
-        """Tells the guardian that a job is over."""
-        if self._targets.pop(key, None) is not None:
-            self._tell(forget_line(key))
+        """A job is over: the guardian would not end it any more."""
+        self._register.drop(key)
 
     async def close(self) -> None:
         """Lets the guardian go, which ends what is still registered, and waits for it."""
@@ -117,23 +128,12 @@ class Lifeline:
             await asyncio.wait([self._starting])
         if (guardian := self._detach()) is not None:
             await self._loop.run_in_executor(self._pool, guardian.popen.wait)
-
-    def _tell(self, line: bytes) -> None:
-        """Writes one line. A guardian that does not take it is as good as dead: it is killed and replaced,
-        and its successor hears of everything."""
-        if self._guardian is None:
-            return
-        try:
-            os.write(self._guardian.tell_fd, line)
-        except (BlockingIOError, BrokenPipeError):
-            self._guardian.popen.kill()
+        self._register.close()
 
     def _attach(self, guardian: _Guardian) -> None:
         self._guardian = guardian
         self._heard = b""
         self._loop.add_reader(guardian.hear_fd, self._hear)
-        for key, target in self._targets.items():
-            self._tell(register_line(key, target))
         self._alive.set()
 
     def _detach(self) -> _Guardian | None:
@@ -142,7 +142,7 @@ class Lifeline:
             self._alive.clear()
             self._loop.remove_reader(guardian.hear_fd)
             os.close(guardian.hear_fd)
-            os.close(guardian.tell_fd)
+            os.close(guardian.hold_fd)
         return guardian
 
     def _hear(self) -> None:
@@ -158,7 +158,7 @@ class Lifeline:
     def _restart(self, dead: subprocess.Popen[bytes] | None = None) -> None:
         if self._is_closed:
             return
-        self._starting = self._loop.run_in_executor(self._pool, _replace, dead, self.marks)
+        self._starting = self._loop.run_in_executor(self._pool, _replace, dead, self.marks, self._register.fd)
         self._starting.add_done_callback(self._restarted)
 
     def _restarted(self, future: asyncio.Future[_Guardian]) -> None:
@@ -172,24 +172,24 @@ class Lifeline:
         self._attach(future.result())
 
 
-def _start_first() -> tuple[Marks | None, _Guardian]:
+def _start_first(register_fd: int) -> tuple[Marks | None, _Guardian]:
     """Chooses a block, starts a guardian that carries its first value, and makes sure nobody else does."""
     for _ in range(_ATTEMPTS):
         marks = Marks.choose()
-        guardian = _start(marks.base if marks else 0)
+        guardian = _start(marks.base if marks else 0, register_fd)
         if marks is None or marks.is_reserved_by(guardian.popen.pid):
             return marks, guardian
         _discard(guardian)
     raise _failed(f"other nodes took the same block of job marks {_ATTEMPTS} times")
 
 
-def _replace(dead: subprocess.Popen[bytes] | None, marks: Marks | None) -> _Guardian:
+def _replace(dead: subprocess.Popen[bytes] | None, marks: Marks | None, register_fd: int) -> _Guardian:
     if dead is not None:
         dead.wait()
-    return _start(marks.base if marks else 0)
+    return _start(marks.base if marks else 0, register_fd)
 
 
-def _start(base: int) -> _Guardian:
+def _start(base: int, register_fd: int) -> _Guardian:
     """Starts a guardian and waits for its `ready`.
 
     Raises:
@@ -198,9 +198,10 @@ def _start(base: int) -> _Guardian:
     if not sys.executable:
         raise _failed("the guardian needs the Python interpreter, whose file is not known here")
     source = str(Path(__file__).resolve().parents[3])
-    code = f"import sys; sys.path.append({source!r}); from lanline.services.run.guardian import main; main()"
-    argv = [sys.executable, "-I", "-S", "-B", "-c", code, "lanline-guardian", f"of-{os.getpid()}"]
-    read_end, tell_fd = os.pipe()
+    code = "import sys; sys.path.append(sys.argv[1]); from lanline.services.run.guardian import main; "
+    code += "main(int(sys.argv[2]))"
+    argv = [sys.executable, "-I", "-S", "-B", "-c", code, source, str(register_fd), f"guardian-of-{os.getpid()}"]
+    read_end, hold_fd = os.pipe()
     hear_fd, write_end = os.pipe()
     try:
         with mark_values.carrying(base):
@@ -211,18 +212,18 @@ def _start(base: int) -> _Guardian:
                 stderr=write_end,
                 cwd="/",
                 env={},
+                pass_fds=(register_fd,),
                 start_new_session=True,
                 bufsize=0,
             )
     except OSError as error:
-        os.close(tell_fd)
+        os.close(hold_fd)
         os.close(hear_fd)
         raise _failed(f"the guardian cannot be started: {error.strerror}") from None
     finally:
         os.close(read_end)
         os.close(write_end)
-    os.set_blocking(tell_fd, False)
-    guardian = _Guardian(popen, tell_fd, hear_fd)
+    guardian = _Guardian(popen, hold_fd, hear_fd)
     _await_ready(guardian)
     return guardian
 
@@ -247,7 +248,7 @@ def _failed(message: str) -> RoomError:
 
 
 def _discard(guardian: _Guardian) -> None:
-    os.close(guardian.tell_fd)
+    os.close(guardian.hold_fd)
     os.close(guardian.hear_fd)
     guardian.popen.kill()
     guardian.popen.wait()

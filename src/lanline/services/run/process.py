@@ -102,7 +102,7 @@ def newer_than(pid: int, *, at_most: int = 64) -> list[int] | None:
         at_most: the longest answer.
 
     Returns:
-        Candidates, of which most may be gone or threads; None when the counter wrapped, when there would be
+        Candidates, which may be threads or dead; None when the counter wrapped, when there would be
         more than `at_most`, or when `/proc/loadavg` does not show the kernel's counter (lxcfs).
     """
     try:
@@ -111,7 +111,7 @@ def newer_than(pid: int, *, at_most: int = 64) -> list[int] | None:
         return None
     if not 0 <= last - pid <= at_most:
         return None
-    return list(range(pid + 1, last + 1))
+    return [each for each in range(pid + 1, last + 1) if _exists(each)]
 
 
 def in_session(session: int) -> list[int]:
@@ -125,6 +125,15 @@ def in_session(session: int) -> list[int]:
         except (ProcessLookupError, PermissionError):
             continue
     return found
+
+
+def _exists(pid: int) -> bool:
+    """Whether there is a process or thread with this number: 0.3 us, where opening its `stat` takes 5."""
+    try:
+        os.getsid(pid)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def _slurp(path: str) -> bytes:

@@ -22,7 +22,6 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from lanline.services.run import mark as marks
-from lanline.services.run import process
 from lanline.services.run.outcome import Exited, Lost, Signaled, SpawnFailed
 
 if sys.platform != "win32":
@@ -35,7 +34,6 @@ class Spawned(NamedTuple):
     Args:
         popen: only for its pid and to be told the return code; never waited with.
         pid: leader of the job's session and process group.
-        start_ticks: when it began, in ticks since boot; 0 where that cannot be known.
         pidfd: readable when it has exited; -1 where there are no pidfds.
         out_fd: the reading end of its standard output, non-blocking.
         err_fd: the same of its standard error.
@@ -43,7 +41,6 @@ class Spawned(NamedTuple):
 
     popen: subprocess.Popen[bytes]
     pid: int
-    start_ticks: int
     pidfd: int
     out_fd: int
     err_fd: int
@@ -103,10 +100,9 @@ def spawn(
                 start_new_session=True,
                 bufsize=0,
             )
-        now = process.read(popen.pid) if process.has_proc else None
         pidfd = _open_pidfd(popen.pid)
         on_failure.pop_all()
-    return Spawned(popen, popen.pid, now.start_ticks if now else 0, pidfd, out_fd, err_fd)
+    return Spawned(popen, popen.pid, pidfd, out_fd, err_fd)
 
 
 def exit_of(pid: int) -> Exited | Signaled | Lost | None:

@@ -68,7 +68,7 @@ class JobTable:
         self = cls(node, max_jobs=max_jobs, use_groups=use_groups)
         try:
             if _cannot_run() is None:
-                lifeline = await Lifeline.open(self._spawners)
+                lifeline = await Lifeline.open(self._spawners, self.max_jobs)
                 self._crew = Crew(lifeline, self._spawners, self._killers, self._group_parent, self._on_ended)
         except BaseException:
             self._shut_pools()
