@@ -118,10 +118,8 @@ class AcceptLoop:
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        # Each is cancelled by its newcomer's drop, or past its handshake and done in this turn of the loop.
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         self._quiet.flush(self.loop.time())
 
     def statistics(self) -> ListenerStatistics:
@@ -151,9 +149,7 @@ class AcceptLoop:
             return True
         self._refused += 1
         if member is not None:
-            text = (
-                f"member {member} has {self.limits.max_connections_per_member} connections, limit per member"
-            )
+            text = f"member {member} has {self.limits.max_connections_per_member} connections, limit per member"
             self._warn("member", f"refused {newcomer.peer_address}: {text}")
         return False
 
@@ -177,7 +173,7 @@ class AcceptLoop:
         self._turned_away += 1
 
     def own(self, task: asyncio.Task[None]) -> None:
-        """Keeps the task until it is done, and cancels it at the end if it is not."""
+        """Keeps the task until it is done; `close` awaits it."""
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -211,9 +207,11 @@ class AcceptLoop:
         if error.errno in _SHORTAGES:
             victim = self._ledger.victim()
             if victim is not None:
+                is_free = victim.frees_at_once
                 self._drop(victim)
-                return False  # its descriptor is free in the next turn of the loop, which comes at once
-            if self._refuse_with_reserve(sock):
+                if is_free:
+                    return True
+            elif self._refuse_with_reserve(sock):
                 return True
         self._rest(sock)
         return False

@@ -18,12 +18,8 @@ from lanline.address import Address
 from lanline.errors import ChannelBroken, ConnectFailed, ListenFailed
 from lanline.transport.occupant import occupant_of_port
 
-_START_FIRST: Final = (
-    "start the server first, or check the address: `lanline status` on that machine shows its port."
-)
-_FIREWALL: Final = (
-    "check that the machine is on, that the address is right, and that no firewall is in between."
-)
+_START_FIRST: Final = "start the server first, or check the address: `lanline status` on that machine shows its port."
+_FIREWALL: Final = "check that the machine is on, that the address is right, and that no firewall is in between."
 _MORE_DESCRIPTORS: Final = "close what is not needed, or raise the limit (ulimit -n)."
 
 _CONNECT_SENTENCES: Final[dict[int, tuple[str, str]]] = {
@@ -136,9 +132,7 @@ def translate_connect(
         within = f" within {timeout:g} s" if timeout is not None else " in time"
         if during == "handshake":
             text = f"{address} took the connection but did not finish the TLS handshake{within}"
-            return ConnectFailed(
-                text, advice="check that TLS is spoken at that port, and how busy that machine is."
-            )
+            return ConnectFailed(text, advice="check that TLS is spoken at that port, and how busy that machine is.")
         return ConnectFailed(f"no answer from {address}{within}", advice=_FIREWALL)
     number = _number(error)
     if number == errno.EACCES and address.scheme != "unix":

@@ -11,11 +11,14 @@ import asyncio
 import errno
 import logging
 import os
+import sys
 import weakref
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from lanline.address import Address
+from lanline.clean import clean
 from lanline.errors import ConnectFailed, ListenFailed, UsageError
 from lanline.limits import LAN, Limits
 from lanline.transport.base import Arrival, Listener, ListenerStatistics, ProtocolFactory, translate_connect
@@ -62,9 +65,7 @@ async def listen(
     names = _names()
     if address.path in names:
         raise ListenFailed(f"{address} is in use in this process", advice="choose another name.")
-    listener = MemoryListener(
-        address, factory, limits, latency, certificate, names, welcome_at_once=welcome_at_once
-    )
+    listener = MemoryListener(address, factory, limits, latency, certificate, names, welcome_at_once=welcome_at_once)
     names[address.path] = listener
     return listener
 
@@ -143,7 +144,9 @@ class MemoryListener:
         self._certificate = certificate
         self._address = address
         self._welcome_at_once = welcome_at_once
-        self._ledger: Ledger[_Guest] = Ledger(limits, expires=False)
+        # Counted, not limited: a room of a thousand nodes may start in one turn of the loop.
+        boundless = replace(limits, max_connections=sys.maxsize, max_strangers=sys.maxsize)
+        self._ledger: Ledger[_Guest] = Ledger(boundless, expires=False)
         self._names = names
         self._accepted = 0
 
@@ -191,7 +194,7 @@ class MemoryListener:
         try:
             server_protocol = self._factory(arrival)
         except Exception as error:
-            _LOG.warning("no protocol for %s: %s: %s", caller, type(error).__name__, error)
+            _LOG.warning("no protocol for %s: %s: %s", caller, type(error).__name__, clean(str(error)))
             guest.forget()
             raise ConnectionResetError("Connection reset by peer") from error
         server = MemoryTransport(loop, self.latency, _facts(caller, str(self._address), certificate))

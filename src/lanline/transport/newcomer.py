@@ -18,9 +18,9 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import Enum, auto
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol, cast
 
 from lanline.transport.base import Arrival
 from lanline.transport.entrance import Choice, Entrance, choose
@@ -70,7 +70,7 @@ class House(Protocol):
         """The first bytes belong to no open entrance."""
 
     def own(self, task: asyncio.Task[None]) -> None:
-        """Takes the task over: cancels and awaits it at the end."""
+        """Takes the task over: awaits it at the end. Dropping the newcomer has cancelled it by then."""
 
 
 class Newcomer(Entry):
@@ -108,6 +108,11 @@ class Newcomer(Entry):
         self._transport: asyncio.BaseTransport | None = None
         self._task: asyncio.Task[None] | None = None
         self._drained_bytes = 0
+
+    @property
+    def frees_at_once(self) -> bool:
+        """Whether dropping it closes its descriptor there and then; a transport needs a turn of the loop."""
+        return self.stage in (Stage.PEEKING, Stage.LEAVING)
 
     def begin(self) -> None:
         """Starts on the way in. A lone entrance without prefix has nothing to choose: no byte is awaited."""
@@ -241,11 +246,13 @@ class Newcomer(Entry):
         if entrance.welcome_at_once:
             arrival.welcomed(None)
 
-    async def _connect_accepted(self, entrance: Entrance, make: object) -> asyncio.BaseTransport:
+    async def _connect_accepted(
+        self, entrance: Entrance, make: Callable[[], asyncio.BaseProtocol]
+    ) -> asyncio.BaseTransport:
         assert self._sock is not None
         timeout = self._house.limits.handshake if entrance.tls is not None else None
         transport, _ = await self._house.loop.connect_accepted_socket(
-            make,  # type: ignore[arg-type]  # typeshed wants a type variable's factory
+            make,
             self._sock,
             ssl=entrance.tls,
             ssl_handshake_timeout=timeout,
@@ -304,10 +311,11 @@ class Newcomer(Entry):
 
 def _abort(transport: asyncio.BaseTransport) -> None:
     sock = transport.get_extra_info("socket")
-    if sock is not None:
-        _reset_on_close(sock)
-    assert isinstance(transport, asyncio.WriteTransport)
-    transport.abort()
+    if sock is None or sock.fileno() < 0:
+        return  # over already; asyncio's abort fails on a transport that was closed while it had a buffer
+    _reset_on_close(sock)
+    # Not isinstance: uvloop's TLS transport is no subclass of asyncio's.
+    cast(asyncio.WriteTransport, transport).abort()
 
 
 def _reset_on_close(sock: socket.socket) -> None:

@@ -12,6 +12,8 @@ import os
 from pathlib import Path
 from typing import Final
 
+from lanline.clean import clean
+
 _LISTEN: Final = "0A"
 
 
@@ -63,6 +65,6 @@ def _open_sockets() -> list[tuple[int, str]]:
 
 def _name(process: int) -> str:
     try:
-        return Path(f"/proc/{process}/comm").read_text(encoding="utf-8", errors="replace").strip()
+        return clean(Path(f"/proc/{process}/comm").read_text(encoding="utf-8", errors="replace").strip())
     except OSError:
         return "a program that just ended"

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import socket
 import time
+from typing import Any, cast
 
 from lanline.address import Address
 from lanline.errors import AddressError
 from lanline.transport.failures import translate_connect
 from lanline.transport.tuning import tune
 from lanline.transport.unixname import socket_name
+
+Found = tuple[socket.AddressFamily, socket.SocketKind, int, str, tuple[Any, ...]]
+"""One answer of the resolver: family, kind, protocol, canonical name, address to connect to."""
 
 
 def connect(address: Address, *, timeout: float) -> socket.socket:
@@ -40,6 +44,25 @@ def connect(address: Address, *, timeout: float) -> socket.socket:
         raise translate_connect(address, error, timeout=timeout) from error
 
 
+def lookup(host: str, port: int, *, is_numeric: bool = False) -> list[Found]:
+    """The addresses a host stands for, in the order to try them.
+
+    Args:
+        host: a name or an IP address.
+        port: put into each address.
+        is_numeric: takes IP addresses only, and never waits.
+
+    Raises:
+        OSError: `socket.gaierror`, the name stands for none.
+    """
+    flags = socket.AI_NUMERICHOST if is_numeric else 0
+    try:
+        return cast(list[Found], socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=flags))
+    except UnicodeError as error:
+        # Python's own IDNA step fails so for a label of over 63 bytes: no such name can exist.
+        raise socket.gaierror(socket.EAI_NONAME, "no such name") from error
+
+
 def _connect_unix(address: Address, timeout: float) -> socket.socket:
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
@@ -54,7 +77,7 @@ def _connect_unix(address: Address, timeout: float) -> socket.socket:
 
 
 def _connect_tcp(address: Address, timeout: float) -> socket.socket:
-    found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
+    found = lookup(address.host, address.port)
     deadline = time.monotonic() + timeout
     last: OSError = TimeoutError()
     for index, (family, kind, protocol, _, place) in enumerate(found):

@@ -26,6 +26,7 @@ from lanline.limits import LAN, Limits
 from lanline.transport.accept import AcceptLoop
 from lanline.transport.base import Listener, ProtocolFactory, translate_connect, translate_listen
 from lanline.transport.entrance import Entrance
+from lanline.transport.sockets import Found, lookup
 from lanline.transport.tuning import tune
 
 if TYPE_CHECKING:
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
 
 _ABSENT: Final = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 """A name's address that this machine does not have (::1 with IPv6 switched off): not fatal beside others."""
-
-_Found = tuple[Any, Any, int, str, tuple[Any, ...]]
 
 
 async def listen(
@@ -177,12 +176,12 @@ async def _connected(sock: socket.socket, place: tuple[Any, ...], local_host: st
     return sock
 
 
-async def _resolve(host: str, port: int) -> Sequence[_Found]:
+async def _resolve(host: str, port: int) -> list[Found]:
     """The addresses of a host. A numeric one is not sent through the resolver's thread."""
     try:
-        return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+        return lookup(host, port, is_numeric=True)
     except socket.gaierror:
-        return await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        return await asyncio.get_running_loop().run_in_executor(None, lookup, host, port)
 
 
 async def _listening_sockets(address: Address, backlog: int) -> list[socket.socket]:

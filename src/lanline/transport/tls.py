@@ -159,13 +159,12 @@ async def connect(
 
 def _set_common(context: ssl.SSLContext, oldest: ssl.TLSVersion) -> None:
     context.minimum_version = oldest
-    context.num_tickets = 0
+    if context.protocol is ssl.PROTOCOL_TLS_SERVER:
+        context.num_tickets = 0
     context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_TICKET
 
 
-def _load_identity(
-    context: ssl.SSLContext, certificate_file: Path, key_file: Path, password: str | None
-) -> None:
+def _load_identity(context: ssl.SSLContext, certificate_file: Path, key_file: Path, password: str | None) -> None:
     def secret() -> str:
         # Never None: OpenSSL would ask at the terminal, in the middle of a server's start.
         return password or ""
@@ -185,9 +184,7 @@ def _load_authority(context: ssl.SSLContext, authority_file: Path) -> None:
     try:
         context.load_verify_locations(authority_file)
     except ssl.SSLError as error:
-        raise UsageError(
-            f"{authority_file} holds no certificate that can be used: {_reason(error)}"
-        ) from error
+        raise UsageError(f"{authority_file} holds no certificate that can be used: {_reason(error)}") from error
     except OSError as error:
         raise UsageError(f"{authority_file} cannot be read: {error.strerror}") from error
 

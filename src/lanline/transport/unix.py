@@ -11,6 +11,8 @@ It makes sockets; the accept loop and asyncio do the rest. Decisions:
   moved to a name of our own and asked again: two servers that start together cannot remove each other's
   socket.
 - Stopping removes the file only while it is still the one we made.
+- One protocol for each socket: whoever can open a file can open another one for another purpose, so nothing
+  is peeked here. (SO_RCVLOWAT, which peeking needs, is not heeded by poll on Unix sockets either.)
 - Abstract names have no mode: any local user can connect. Judge `Arrival.uid` there.
 
 Sources: unix(7); connect(2) for EAGAIN (the listen queue is full).
@@ -25,7 +27,7 @@ import secrets
 import socket
 import stat
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from lanline.address import Address
@@ -70,23 +72,6 @@ async def listen(
     Raises:
         ListenFailed: the address cannot be served.
     """
-    entrance = Entrance("only", b"", factory, tls=tls, welcome_at_once=welcome_at_once)
-    return await listen_entrances(address, [entrance], limits=limits, mode=mode)
-
-
-async def listen_entrances(
-    address: Address,
-    entrances: Sequence[Entrance],
-    *,
-    sign: bytes = b"",
-    limits: Limits = LAN,
-    mode: int = PRIVATE_MODE,
-) -> Listener:
-    """Serves several protocols at one socket; the first bytes choose. See `tcp.listen_entrances`.
-
-    Raises:
-        ListenFailed: the address cannot be served.
-    """
     try:
         sock = await _bound(address, mode)
     except OSError as error:
@@ -97,8 +82,9 @@ async def listen_entrances(
     except OSError as error:
         sock.close()
         raise translate_listen(address, error) from error
+    entrance = Entrance("only", b"", factory, tls=tls, welcome_at_once=welcome_at_once)
     return AcceptLoop(
-        [sock], [address], entrances, sign=sign, limits=limits, on_stop=lambda: _remove(address.path, made)
+        [sock], [address], [entrance], sign=b"", limits=limits, on_stop=lambda: _remove(address.path, made)
     )
 
 

@@ -1,0 +1,1 @@
+"""Tests of layer 3. What every transport must do is in `test_conformance.py`."""
