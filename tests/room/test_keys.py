@@ -40,7 +40,7 @@ def test_a_certificate_issued_again_keeps_the_hash() -> None:
 
 
 def test_bytes_that_are_no_certificate_have_no_hash() -> None:
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match="asn1"):
         keys.public_key_hash(b"nothing")
 
 

@@ -59,9 +59,7 @@ _PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 _OPEN_ADVICE: Final = "lanline up --allow-run on that machine, or a rule in its policy.toml."
 
 
-class Rule(
-    msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, rename={"run_as": "as"}
-):
+class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, rename={"run_as": "as"}):
     """One rule as written in the file; the module's docstring explains each field."""
 
     name: str
@@ -88,6 +86,7 @@ class Rule(
             (least >= Role.OPERATOR, f"role {self.role!r}: only operators and owners run commands"),
             (all(re.fullmatch("[0-9a-f]{64}", key) for key in self.keys), "a key takes 64 digits of 0-9a-f"),
             (self.arguments is None or bool(self.programs), "arguments belong to programs only"),
+            (not (self.any and self.environment), "environment belongs to programs and recipes"),
             (
                 ANY_MORE not in (self.arguments or ())[:-1],
                 f'"{ANY_MORE}" stands only at the end of arguments',
@@ -125,9 +124,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
             try:
                 re.compile(pattern)
             except re.error as error:
-                raise ValueError(
-                    f"parameter {name}: {pattern!r} is no regular expression: {error}"
-                ) from error
+                raise ValueError(f"parameter {name}: {pattern!r} is no regular expression: {error}") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,9 +231,7 @@ def parse_policy(text: str) -> Policy:
     try:
         file = msgspec.convert(tomllib.loads(text), _File)
     except (tomllib.TOMLDecodeError, msgspec.ValidationError, ValueError) as error:
-        raise UsageError(
-            f"the policy cannot be read: {error}", advice="mend that place in the file."
-        ) from error
+        raise UsageError(f"the policy cannot be read: {error}", advice="mend that place in the file.") from error
     policy = Policy(file.rule, file.recipe, file.allow_root, file.run_when_stale, file.checked)
     names = [rule.name for rule in policy.rules]
     if len(set(names)) != len(names):
@@ -282,9 +277,7 @@ def _closed(policy: Policy, caller: Caller, request: Request, machine: Machine) 
     if policy.fault:
         return Refused(f"this machine runs nothing until its policy is mended: {policy.fault}")
     if caller.role < Role.OPERATOR:
-        return Refused(
-            f"{caller.name} is {caller.role.word}, and running takes operator", "ask an owner for the role."
-        )
+        return Refused(f"{caller.name} is {caller.role.word}, and running takes operator", "ask an owner for the role.")
     if not any(rule.allow for rule in policy.rules):
         return Refused("this machine runs nothing for others", _OPEN_ADVICE)
     if machine.stale and not policy.run_when_stale:
@@ -363,9 +356,7 @@ def _verdict(
     if not rule.allow:
         return Refused(f"rule {rule.name!r} refuses it", rule=rule.name)
     if not rule.any and (why := who_else_can_change(program, owner=machine.user)):
-        return Refused(
-            f"rule {rule.name!r} allows it, but {why}", "chmod go-w, and chown where needed.", rule.name
-        )
+        return Refused(f"rule {rule.name!r} allows it, but {why}", "chmod go-w, and chown where needed.", rule.name)
     if rule.run_as and machine.user != 0 and rule.run_as != _user_name(machine.user):
         return Refused(
             f"rule {rule.name!r} runs it as {rule.run_as}, which only a node that runs as root can",
