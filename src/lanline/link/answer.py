@@ -35,9 +35,7 @@ class Answer(msgspec.Struct):
         try:
             future.set_result(self.decode(event.body) if event.body else None)
         except msgspec.MsgspecError as error:
-            future.set_exception(
-                CallFailed(Status.BAD_MESSAGE, f"the answer is not of the type expected: {error}")
-            )
+            future.set_exception(CallFailed(Status.BAD_MESSAGE, f"the answer is not of the type expected: {error}"))
 
     def failed(self, event: events.Failed) -> None:
         """The link says that the call did not end well."""

@@ -94,9 +94,7 @@ def connect_link(
     return link
 
 
-def _connected(
-    where: Address, tls: ssl.SSLContext | None, server_name: str | None, timeout: float
-) -> socket.socket:
+def _connected(where: Address, tls: ssl.SSLContext | None, server_name: str | None, timeout: float) -> socket.socket:
     if where.scheme == "tls":
         if tls is None:
             raise UsageError(f"{where} needs a TLS context: pass tls=")
@@ -260,7 +258,9 @@ class Link:
         with self.open(endpoint, *arguments, timeout=timeout, last=True) as call:
             return call.finish(returns)
 
-    def stream(self, endpoint: str, /, *arguments: Any, timeout: float | None = None, items: Any = Any) -> Iterator[Any]:
+    def stream(
+        self, endpoint: str, /, *arguments: Any, timeout: float | None = None, items: Any = Any
+    ) -> Iterator[Any]:
         """The items of a streaming endpoint, as they come. Leaving the loop cancels the far side."""
         with self.open(endpoint, *arguments, timeout=timeout, items=items, last=True) as call:
             yield from call

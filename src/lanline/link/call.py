@@ -166,9 +166,7 @@ class Call:
 
     def failed(self, event: events.Failed) -> None:
         """The link says that the call is over and did not end well."""
-        self._error = call_error(
-            event.status, event.text, may_have_run=event.may_have_run, details=event.details
-        )
+        self._error = call_error(event.status, event.text, may_have_run=event.may_have_run, details=event.details)
         self._wake_receiver()
         self.credit_received()
 

@@ -101,22 +101,12 @@ class Link:
         )
 
     def __repr__(self) -> str:
-        state = (
-            "gone"
-            if self.is_gone
-            else self.pump.session.state.name
-            if hasattr(self.pump, "session")
-            else "new"
-        )
-        return (
-            f"<Link {self.caller.name or self.caller.address or 'peer'} {state} calls={len(self._receivers)}>"
-        )
+        state = "gone" if self.is_gone else self.pump.session.state.name if hasattr(self.pump, "session") else "new"
+        return f"<Link {self.caller.name or self.caller.address or 'peer'} {state} calls={len(self._receivers)}>"
 
     # -- asking --------------------------------------------------------------------------------------------
 
-    async def ask(
-        self, endpoint: str, /, *arguments: Any, timeout: float | None = None, returns: Any = Any
-    ) -> Any:
+    async def ask(self, endpoint: str, /, *arguments: Any, timeout: float | None = None, returns: Any = Any) -> Any:
         """Asks for one answer: `await link.ask("echo.say", "hi", timeout=2.0)`.
 
         Being cancelled while it waits cancels the handler at the far end.
@@ -172,9 +162,7 @@ class Link:
         Raises:
             CallLost: the link is gone.
         """
-        return self.open_encoded(
-            endpoint, encode(arguments), timeout=timeout, items=items, last=last, window=window
-        )
+        return self.open_encoded(endpoint, encode(arguments), timeout=timeout, items=items, last=last, window=window)
 
     def open_encoded(
         self,
@@ -252,6 +240,10 @@ class Link:
     async def wait_gone(self) -> str:
         """Waits until the connection is over, and says why."""
         return await asyncio.shield(self._gone)
+
+    def when_gone(self, done: Callable[[Link], object]) -> None:
+        """Has `done` called with this link once the connection is over."""
+        self._gone.add_done_callback(lambda _: done(self))
 
     def refuse(self, reason: str) -> None:
         """Ends the link, telling the peer why; its calls are cancelled."""

@@ -91,9 +91,7 @@ class Endpoint:
 @overload
 def endpoint(method: _Method, /) -> _Method: ...
 @overload
-def endpoint(
-    *, role: Role | None = None, local: bool = False, bulk: bool = False
-) -> Callable[[_Method], _Method]: ...
+def endpoint(*, role: Role | None = None, local: bool = False, bulk: bool = False) -> Callable[[_Method], _Method]: ...
 def endpoint(
     method: Callable[..., Any] | None = None,
     /,
@@ -154,6 +152,16 @@ class Service:
             for entry in self.endpoints().values()
         }
 
+    async def on_start(self) -> None:
+        """Called once before the first call comes: for what needs a running loop. Does nothing here."""
+
+    async def on_stop(self) -> None:
+        """Called once when no call will come any more. Does nothing here."""
+
+    def figures(self) -> dict[str, Any]:
+        """A few figures for people, for `lanline status`. None here."""
+        return {}
+
     def endpoints(self) -> Mapping[str, Endpoint]:
         """The table of this service, made once per instance.
 
@@ -163,9 +171,7 @@ class Service:
         table: dict[str, Endpoint] | None = self.__dict__.get("_endpoints")
         if table is None:
             if not self.name:
-                raise UsageError(
-                    f"{type(self).__name__} has no name: set it in the class, as in name = 'echo'"
-                )
+                raise UsageError(f"{type(self).__name__} has no name: set it in the class, as in name = 'echo'")
             table = {}
             for attribute, member in inspect.getmembers(type(self), inspect.isfunction):
                 declaration = getattr(member, _MARK, None)
@@ -191,9 +197,7 @@ def collect(services: Iterable[Service], *, roles_required: bool = False) -> dic
             if name in table:
                 raise UsageError(f"two services have an endpoint {name}")
             if roles_required and entry.role is None:
-                raise UsageError(
-                    f"{name} declares no least role: write @endpoint(role=Role.MEMBER), or another"
-                )
+                raise UsageError(f"{name} declares no least role: write @endpoint(role=Role.MEMBER), or another")
             table[name] = entry
     return table
 

@@ -74,9 +74,7 @@ def new_authority_certificate(key: PrivateKey, room: str, *, now: datetime | Non
         # 1, not 0: a second owner's authority can be added below this one without anybody joining again.
         .add_extension(x509.BasicConstraints(ca=True, path_length=1), critical=True)
         .add_extension(_usage(signs_certificates=True), critical=True)
-        .add_extension(
-            x509.NameConstraints(permitted_subtrees=permitted, excluded_subtrees=None), critical=True
-        )
+        .add_extension(x509.NameConstraints(permitted_subtrees=permitted, excluded_subtrees=None), critical=True)
     )
     return builder.sign(key, SHA256())
 
@@ -125,9 +123,7 @@ def new_node_certificate(
         .add_extension(_usage(signs_certificates=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage(both), critical=False)
         .add_extension(x509.SubjectAlternativeName(names), critical=True)
-        .add_extension(
-            x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key()), critical=False
-        )
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key()), critical=False)
     )
     return builder.sign(authority_key, SHA256())
 
@@ -193,9 +189,7 @@ def parse_authority_certificate(data: bytes) -> Certificate:
     return certificate
 
 
-def parse_node_certificate(
-    data: bytes, authority: Certificate, *, key_hash: bytes | None = None
-) -> Certificate:
+def parse_node_certificate(data: bytes, authority: Certificate, *, key_hash: bytes | None = None) -> Certificate:
     """A node's certificate from PEM.
 
     Args:
@@ -256,16 +250,12 @@ def node_of(certificate: Certificate, authority: Certificate) -> str:
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except (x509.ExtensionNotFound, ValueError) as error:
         raise StateDamaged("the certificate has no names") from error
-    return _label(
-        names.get_values_for_type(x509.DNSName), f".{room_of(authority)}.{ROOM_DOMAIN}", "certificate"
-    )
+    return _label(names.get_values_for_type(x509.DNSName), f".{room_of(authority)}.{ROOM_DOMAIN}", "certificate")
 
 
 def _label(names: Sequence[str], suffix: str, what: str) -> str:
     if len(names) != 1 or not names[0].endswith(suffix):
-        raise StateDamaged(
-            f"the {what} is for {', '.join(names)[:120] or 'nothing'}, expected one name *{suffix}"
-        )
+        raise StateDamaged(f"the {what} is for {', '.join(names)[:120] or 'nothing'}, expected one name *{suffix}")
     return check_name(names[0].removesuffix(suffix))
 
 

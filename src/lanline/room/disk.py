@@ -182,9 +182,7 @@ def _write_new(path: Path, data: bytes, mode: int) -> None:
 
 def _unreadable(path: Path, error: OSError) -> StateUnsafe | StateDamaged:
     if error.errno == errno.ELOOP:
-        return StateUnsafe(
-            f"{path} is a symbolic link", advice=f"look at it and remove it: ls -l {quoted(path)}"
-        )
+        return StateUnsafe(f"{path} is a symbolic link", advice=f"look at it and remove it: ls -l {quoted(path)}")
     if error.errno in (errno.EACCES, errno.EPERM):
         return StateUnsafe(f"{path} cannot be read: {error.strerror}", advice=f"ls -l {quoted(path)}")
     return StateDamaged(f"{path} cannot be read: {error.strerror or error}")

@@ -18,6 +18,8 @@ from typing import Final
 import msgspec
 
 from lanline.errors import StateDamaged
+from lanline.room.paths import StateFolder
+from lanline.room.sealed import load_cache, save_sealed
 
 STALE_AFTER: Final = 7 * 24 * 3600.0
 """Seconds of running time after which commands are refused."""
@@ -87,6 +89,21 @@ class Freshness:
 
     def __repr__(self) -> str:
         return f"<Freshness unconfirmed={self._unconfirmed:.0f}s at={self._clock:.0f}s>"
+
+
+def load_freshness(folder: StateFolder) -> Freshness:
+    """The count from disk, brought up to now. A damaged file counts as never confirmed."""
+    state, _ = load_cache(folder.freshness, KIND, FreshnessState)
+    return Freshness(state, boot=this_boot(), now=boot_clock())
+
+
+def save_freshness(folder: StateFolder, freshness: Freshness) -> None:
+    """Puts the count on disk.
+
+    Raises:
+        StateNotSaved: it could not be written.
+    """
+    save_sealed(folder.freshness, KIND, freshness.state(boot_clock()))
 
 
 def boot_clock() -> float:

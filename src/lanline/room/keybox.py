@@ -65,9 +65,7 @@ def lock_box(secret: bytes, passphrase: str | None, *, purpose: str, scrypt_n: i
     if passphrase is None:
         return seal("key-box", _Box(1, purpose, "none", 0, b"", b"", secret))
     if scrypt_n not in (2**power for power in range(15, 21)):
-        raise UsageError(
-            f"scrypt_n is {scrypt_n}; it takes a power of two from {MIN_SCRYPT_N} to {MAX_SCRYPT_N}"
-        )
+        raise UsageError(f"scrypt_n is {scrypt_n}; it takes a power of two from {MIN_SCRYPT_N} to {MAX_SCRYPT_N}")
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
     salt, nonce = secrets.token_bytes(16), secrets.token_bytes(12)
@@ -114,9 +112,7 @@ def needs_passphrase(data: bytes, *, purpose: str) -> bool:
 def _parse(data: bytes, purpose: str) -> _Box:
     box = unseal("key-box", data, _Box)
     if box.version != 1 or box.purpose != purpose:
-        raise StateDamaged(
-            f"this is a box for {box.purpose!r}, version {box.version}, and not for {purpose!r}"
-        )
+        raise StateDamaged(f"this is a box for {box.purpose!r}, version {box.version}, and not for {purpose!r}")
     clear = box.kdf == "none" and box.n == 0
     # A box that asks for a terabyte of memory, or for next to none, was not made here.
     locked = box.kdf == "scrypt" and MIN_SCRYPT_N <= box.n <= MAX_SCRYPT_N and len(box.nonce) == 12

@@ -33,9 +33,7 @@ SIGNATURE_BYTES: Final = 64
 """r and s, 32 bytes each, big-endian: a fixed size in place of DER's 70 to 72."""
 
 _AUTHORITY_PURPOSE: Final = "authority-key"
-_NODE_ADVICE: Final = (
-    "restore node.key from a backup of this machine, or move the state folder away and join again."
-)
+_NODE_ADVICE: Final = "restore node.key from a backup of this machine, or move the state folder away and join again."
 
 
 def new_key() -> PrivateKey:

@@ -90,9 +90,7 @@ class Roster(msgspec.Struct, frozen=True, array_like=True):
         """
         check_name(name, what="node name")
         if self.member_named(name):
-            raise UsageError(
-                f"the name {name} is taken in room {self.room}", advice="another name: --name NAME."
-            )
+            raise UsageError(f"the name {name} is taken in room {self.room}", advice="another name: --name NAME.")
         if key_hash in self.removed:
             raise RoomError(
                 f"the key of {name} was removed from room {self.room} and stays out",

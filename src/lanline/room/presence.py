@@ -1,0 +1,154 @@
+"""Presence: who is here, where they listen, and what they let others do. Pure, as the hub and every node keep it.
+
+The hub knows who is online: each node keeps a call to it open. It hands every node a snapshot and then deltas, gathered
+for a quarter of a second each, so that a thousand members coming back at once are a few messages and not half a million.
+A node keeps what it last heard on disk: when the hub is away, members that know each other's addresses go on.
+Presence is a hint: where to look for a member. Who it is, its key proves.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+GATHER: Final = 0.25
+"""Seconds over which changes are gathered into one delta."""
+
+KIND: Final = "presence"
+"""The word in the sealed file."""
+
+MAX_ADDRESSES: Final = 8
+
+
+class Report(msgspec.Struct, frozen=True, array_like=True):
+    """What a node says of itself to the hub.
+
+    Fields: the port its links come in at; hosts it listens on (empty: wherever the hub saw it connect from); lanline's
+    version; operating system; whether its policy lets anybody run anything.
+    """
+
+    port: int
+    hosts: tuple[str, ...] = ()
+    version: str = ""
+    system: str = ""
+    runs: bool = False
+
+
+class Presence(msgspec.Struct, frozen=True, array_like=True):
+    """What is known of one member besides its line in the roster.
+
+    Fields: name; whether it is online; its addresses as `host:port`; version; system; whether it runs commands for
+    anybody; when it was last seen (civil time, seconds since 1970, by the hub's clock; 0: never); round trip from the
+    hub in seconds (negative: not measured).
+    """
+
+    name: str
+    online: bool = False
+    addresses: tuple[str, ...] = ()
+    version: str = ""
+    system: str = ""
+    runs: bool = False
+    last_seen: float = 0.0
+    round_trip: float = -1.0
+
+
+class News(msgspec.Struct, frozen=True, array_like=True):
+    """One message from the hub to a node: presence that changed, and the roster when there is a newer one.
+
+    Fields: rows; whether they are all there are (a snapshot) or only what changed; a signed roster, or nothing.
+    """
+
+    rows: tuple[Presence, ...] = ()
+    is_whole: bool = False
+    roster: bytes = b""
+
+
+encode_news: Final = msgspec.msgpack.Encoder().encode
+decode_news: Final = msgspec.msgpack.Decoder(News).decode
+
+
+class PresenceBook:
+    """What one node knows of everybody, by name."""
+
+    def __init__(self, rows: tuple[Presence, ...] = ()) -> None:
+        # From the disk: what was online then need not be now.
+        self._rows = {row.name: msgspec.structs.replace(row, online=False) for row in rows}
+        self._changed: set[str] = set()
+
+    def __repr__(self) -> str:
+        return f"<PresenceBook known={len(self._rows)} online={len(self.online)}>"
+
+    @property
+    def online(self) -> frozenset[str]:
+        """Names of the members that are here."""
+        return frozenset(name for name, row in self._rows.items() if row.online)
+
+    def of(self, name: str) -> Presence:
+        """What is known of a member; of one never seen, nothing but its name."""
+        return self._rows.get(name) or Presence(name)
+
+    def rows(self) -> tuple[Presence, ...]:
+        """Everything known, for a snapshot or the disk."""
+        return tuple(self._rows.values())
+
+    def set(self, row: Presence) -> None:
+        """Something is known anew of one member; `take_changes` will tell of it if it differs."""
+        if self._rows.get(row.name) != row:
+            self._rows[row.name] = row
+            self._changed.add(row.name)
+
+    def set_offline(self, name: str, *, now: float) -> None:
+        """A member has gone.
+
+        Args:
+            now: civil time, seconds.
+        """
+        row = self._rows.get(name)
+        if row is not None and row.online:
+            self.set(msgspec.structs.replace(row, online=False, last_seen=now))
+
+    def all_offline(self) -> None:
+        """Nobody is known to be here any more: the hub is away."""
+        self._rows = {name: msgspec.structs.replace(row, online=False) for name, row in self._rows.items()}
+
+    def forget(self, name: str) -> None:
+        """A member has left the room."""
+        self._rows.pop(name, None)
+        self._changed.discard(name)
+
+    def take_changes(self) -> tuple[Presence, ...]:
+        """The rows that changed since the last time; handed over once."""
+        changed, self._changed = self._changed, set()
+        return tuple(self._rows[name] for name in changed if name in self._rows)
+
+    def learn(self, news: News) -> None:
+        """Takes what the hub sent."""
+        if news.is_whole:
+            self._rows = {}
+        for row in news.rows:
+            self._rows[row.name] = row
+
+
+def presence_of(name: str, report: Report, seen_host: str, *, now: float, round_trip: float | None) -> Presence:
+    """The presence of a member that has just reported.
+
+    Args:
+        name: the member's, from the roster.
+        report: what it said; its texts are hostile.
+        seen_host: where its link came from.
+        now: civil time, seconds.
+        round_trip: measured by the hub, seconds.
+    """
+    hosts = report.hosts[:MAX_ADDRESSES] or (seen_host,)
+    addresses = tuple(f"[{host}]:{report.port}" if ":" in host else f"{host}:{report.port}" for host in hosts if host)
+    return Presence(
+        name,
+        online=True,
+        addresses=addresses,
+        version=report.version[:40],
+        system=report.system[:80],
+        runs=report.runs,
+        last_seen=now,
+        round_trip=-1.0 if round_trip is None else round_trip,
+    )

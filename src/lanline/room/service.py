@@ -1,0 +1,198 @@
+"""The endpoints of the room itself.
+
+`room` is what members ask the hub: who is here, and (operators) invitations, removals, roles. `node` is what the people of
+one machine ask their own node over its Unix socket; where only the hub can do it, the node passes it on in its own name,
+which is this person's name in the room.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from lanline.errors import RoomError, UsageError
+from lanline.link.caller import Caller
+from lanline.link.service import Service, endpoint
+from lanline.roles import Role
+from lanline.room.hub import Hub
+from lanline.room.presence import Report
+
+if TYPE_CHECKING:
+    from lanline.room.node import Node
+
+_HUB_PATIENCE: Final = 10.0
+"""Seconds the hub may take to answer what a person is waiting for."""
+
+
+class Invited(msgspec.Struct, frozen=True, array_like=True):
+    """An open invitation. Fields: the code (secret); the role it gives; how many machines; seconds it lives; addresses the
+    hub can be reached at, as `host:port`."""
+
+    code: str
+    role: str
+    uses: int
+    ttl: float
+    addresses: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        return f"<Invited role={self.role} uses={self.uses}>"
+
+
+class MemberLine(msgspec.Struct, frozen=True, array_like=True):
+    """One member, with what presence knows of it. Times in seconds; a negative round trip was not measured; `last_seen` is
+    civil time by the hub's clock, 0 for never; `key` is the first 16 digits of the key's hash."""
+
+    name: str
+    role: str
+    is_hub: bool
+    is_self: bool
+    online: bool
+    addresses: tuple[str, ...]
+    version: str
+    system: str
+    runs: bool
+    round_trip: float
+    last_seen: float
+    key: str
+
+
+class NodeStatus(msgspec.Struct, frozen=True):
+    """What `lanline status` shows. Times in seconds."""
+
+    name: str
+    room: str
+    role: str
+    is_hub: bool
+    pid: int
+    version: str
+    uptime: float
+    listens: tuple[str, ...]
+    waiting_for: str
+    roster_number: int
+    members: int
+    online: int
+    roster_age: float
+    is_locked: bool
+    invitations: int
+    policy: tuple[str, ...]
+    runs: bool
+    links: int
+    alarms: tuple[str, ...]
+    services: dict[str, Any]
+
+
+class RoomService(Service):
+    """What members ask the hub."""
+
+    name = "room"
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+
+    def _hub(self) -> Hub:
+        if self._node.hub is None:
+            raise UsageError(f"{self._node.name} is not the hub of this room; the hub is {self._node.hub_name}")
+        return self._node.hub
+
+    @endpoint(role=Role.GUEST)
+    async def attend(self, report: Report, caller: Caller) -> AsyncIterator[bytes]:
+        """Says that the caller is here for as long as the call lives; answers with news of everybody, encoded."""
+        host, round_trip = self._node.seen_of(caller)
+        async for news in self._hub().attend(caller, host, report, round_trip):
+            yield news
+
+    @endpoint(role=Role.OPERATOR)
+    async def invite(self, role: Role, uses: int, ttl: float | None, caller: Caller) -> Invited:
+        """Opens an invitation; operators and owners only by an owner."""
+        hub = self._hub()
+        invitation = hub.invite(caller, role, uses=uses, ttl=ttl)
+        lives = invitation.closes_at - time.monotonic()
+        return Invited(invitation.code.text, role.word, uses, lives, self._node.reachable_at())
+
+    @endpoint(role=Role.OPERATOR)
+    async def remove(self, name: str, caller: Caller) -> None:
+        """Takes a member out of the room; operators and owners only by an owner."""
+        self._hub().remove(caller, name)
+
+    @endpoint(role=Role.OWNER)
+    async def set_role(self, name: str, role: Role, caller: Caller) -> None:
+        """Gives a member another role."""
+        self._hub().set_role(caller, name, role)
+
+    @endpoint(role=Role.GUEST)
+    async def depart(self, caller: Caller) -> None:
+        """Takes the caller itself out of the room."""
+        self._hub().remove(caller, caller.name)
+
+
+class NodeService(Service):
+    """What the people of one machine ask their own node."""
+
+    name = "node"
+
+    def __init__(self, node: Node, room: RoomService) -> None:
+        self._node = node
+        self._room = room
+
+    @endpoint(role=Role.GUEST, local=True)
+    def status(self) -> NodeStatus:
+        """How this node is doing, and what it waits for."""
+        return self._node.status()
+
+    @endpoint(role=Role.GUEST, local=True)
+    def who(self, target: str = "@all") -> list[MemberLine]:
+        """The members a target selects, with what is known of them."""
+        return self._node.member_lines(target)
+
+    @endpoint(role=Role.GUEST, local=True)
+    def stop(self) -> None:
+        """Stops this node."""
+        self._node.request_stop()
+
+    @endpoint(role=Role.GUEST, local=True)
+    async def unlock(self, passphrase: str) -> None:
+        """Opens the authority key on the hub."""
+        if self._node.hub is None:
+            raise UsageError(f"there is nothing to unlock here: the hub of this room is {self._node.hub_name}")
+        await asyncio.to_thread(self._node.hub.unlock, passphrase)
+
+    @endpoint(role=Role.OPERATOR, local=True)
+    async def invite(self, role: Role, uses: int, ttl: float | None, caller: Caller) -> Invited:
+        """Opens an invitation at the hub."""
+        answer: Invited = await self._at_hub(self._room.invite, role, uses, ttl, caller=caller, returns=Invited)
+        return answer
+
+    @endpoint(role=Role.OPERATOR, local=True)
+    async def remove(self, name: str, caller: Caller) -> None:
+        """Takes a member out of the room."""
+        await self._at_hub(self._room.remove, name, caller=caller)
+
+    @endpoint(role=Role.OWNER, local=True)
+    async def set_role(self, name: str, role: Role, caller: Caller) -> None:
+        """Gives a member another role."""
+        await self._at_hub(self._room.set_role, name, role, caller=caller)
+
+    @endpoint(role=Role.GUEST, local=True)
+    async def leave(self, caller: Caller) -> None:
+        """Takes this machine out of the room. The caller then stops the node and forgets the room's files."""
+        if self._node.hub is not None:
+            raise RoomError(
+                "this machine is the hub: without it the room ends",
+                advice="lanline leave --end-room, if that is what you want.",
+            )
+        await self._at_hub(self._room.depart, caller=caller)
+
+    async def _at_hub(
+        self, method: Callable[..., Awaitable[Any]], *arguments: Any, caller: Caller, returns: Any = Any
+    ) -> Any:
+        """Calls a method of `room`: here when this is the hub, else over the link, in this node's own name."""
+        if self._node.hub is not None:
+            return await method(*arguments, caller)
+        link = await self._node.link_to(self._node.hub_name)
+        return await link.ask(
+            f"{self._room.name}.{method.__name__}", *arguments, timeout=_HUB_PATIENCE, returns=returns
+        )

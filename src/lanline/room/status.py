@@ -1,0 +1,76 @@
+"""What people are told of a node and its room: records made from the node's parts. Decides nothing."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from lanline.link.service import Service
+from lanline.room.freshness import boot_clock
+from lanline.room.keys import short_key
+from lanline.room.policyfile import explain_rule
+from lanline.room.service import MemberLine, NodeStatus
+
+if TYPE_CHECKING:
+    from lanline.room.node import Node
+
+
+def node_status(node: Node, services: Sequence[Service]) -> NodeStatus:
+    """How a node is doing."""
+    roster = node.identity.book.current
+    is_hub = node.hub is not None
+    line = node.identity.own_line
+    return NodeStatus(
+        name=node.name,
+        room=node.room,
+        role=line.role.word if line else "removed",
+        is_hub=is_hub,
+        pid=os.getpid(),
+        version=node.version,
+        uptime=time.monotonic() - node.started_at,
+        listens=tuple(str(address) for address in node.addresses),
+        waiting_for=node.hub_link.waiting_for if node.hub_link else "",
+        roster_number=roster.number,
+        members=len(roster.members),
+        online=len(node.online()),
+        roster_age=0.0 if is_hub else node.freshness.age(boot_clock()),
+        is_locked=node.hub is not None and node.hub.is_locked,
+        invitations=len(node.hub.invitations.open_now(time.monotonic())) if node.hub else 0,
+        policy=_policy_words(node),
+        runs=node.policy.allows_something,
+        links=len(node.links()),
+        alarms=tuple(node.alarms),
+        services={service.name: service.figures() for service in services},
+    )
+
+
+def member_line(node: Node, name: str) -> MemberLine:
+    """One member with what presence knows of it."""
+    roster = node.identity.book.current
+    member = roster.member_named(name)
+    assert member is not None, "targets select members of the roster"
+    row = node.presence.of(name)
+    link = node.live_link(name)
+    measured = link.round_trip if link is not None else None
+    return MemberLine(
+        name,
+        member.role.word,
+        member.key_hash == roster.hub,
+        name == node.name,
+        row.online or name == node.name,
+        row.addresses,
+        row.version if name != node.name else node.version,
+        row.system,
+        row.runs if name != node.name else node.policy.allows_something,
+        row.round_trip if measured is None else measured,
+        row.last_seen,
+        short_key(member.key_hash),
+    )
+
+
+def _policy_words(node: Node) -> tuple[str, ...]:
+    if node.policy.fault:
+        return (node.policy.fault,)
+    return tuple(explain_rule(rule) for rule in node.policy.rules)
