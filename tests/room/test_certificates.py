@@ -230,6 +230,20 @@ def test_a_certificate_with_two_names_is_refused() -> None:
         certificates.node_of(_forged(names), room.authority)
 
 
+def test_a_certificate_for_a_name_that_is_not_allowed_is_refused() -> None:
+    with pytest.raises(StateDamaged, match="not allowed"):
+        certificates.node_of(_forged([x509.DNSName("all.lab.lanline.internal")]), the_room().authority)
+
+
+def test_a_request_with_any_byte_changed_is_refused(seed: int) -> None:
+    key = keys.new_key()
+    request = certificates.new_request(key, "pc7")
+    for place in range(len(request)):
+        changed = request[:place] + bytes([request[place] ^ (1 << (place + seed) % 8)]) + request[place + 1 :]
+        with pytest.raises(JoinFailed):
+            certificates.check_request(changed)
+
+
 @pytest.mark.parametrize("data", [b"", b"x" * 100, b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"])
 def test_bytes_that_are_no_certificate_are_damage(data: bytes) -> None:
     with pytest.raises(StateDamaged, match="cannot be read"):

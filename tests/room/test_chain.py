@@ -122,6 +122,14 @@ def test_a_whole_line_without_its_newline_counts_and_is_marked() -> None:
     assert not segment.has_newline
 
 
+def test_a_whole_line_whose_newline_changed_counts() -> None:
+    one, two = _lines(2)
+    segment = read_segment(one + two[:-1] + b"\x0b", ZERO_HASH)
+    assert segment.ending is Ending.TORN
+    assert len(segment.lines) == 2
+    assert (segment.good_bytes, segment.bad_bytes) == (len(one + two) - 1, 1)
+
+
 @given(st.binary(max_size=300))
 def test_garbage_is_never_a_line(data: bytes) -> None:
     segment = read_segment(data, ZERO_HASH)

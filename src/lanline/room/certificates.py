@@ -16,7 +16,7 @@ import ipaddress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from lanline.errors import JoinFailed, StateDamaged
+from lanline.errors import JoinFailed, StateDamaged, UsageError
 from lanline.room.keys import public_key_hash
 from lanline.room.names import ROOM_DOMAIN, certificate_name, check_name
 
@@ -151,7 +151,6 @@ def check_request(data: bytes) -> PublicKey:
         JoinFailed: it is no request, not over a P-256 key, or not signed by that key.
     """
     from cryptography import x509
-    from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric import ec
 
     if len(data) > MAX_REQUEST_BYTES:
@@ -160,7 +159,7 @@ def check_request(data: bytes) -> PublicKey:
         request = x509.load_der_x509_csr(data)
         key = request.public_key()
         signed = request.is_signature_valid
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+    except _library_errors() as error:
         raise JoinFailed("the certificate request cannot be read") from error
     if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
         raise JoinFailed("the certificate request is not for a P-256 key")
@@ -214,11 +213,9 @@ def check_issued(certificate: Certificate, *, by: Certificate) -> None:
     Raises:
         StateDamaged: with that sentence.
     """
-    from cryptography.exceptions import InvalidSignature
-
     try:
         certificate.verify_directly_issued_by(by)
-    except (InvalidSignature, ValueError, TypeError) as error:
+    except _library_errors() as error:
         raise StateDamaged("the certificate is not signed by this room's authority") from error
 
 
@@ -232,7 +229,7 @@ def room_of(authority: Certificate) -> str:
 
     try:
         constraints = authority.extensions.get_extension_for_class(x509.NameConstraints).value
-    except (x509.ExtensionNotFound, ValueError) as error:
+    except _library_errors() as error:
         raise StateDamaged("the authority certificate has no name constraints") from error
     names = [name.value for name in constraints.permitted_subtrees or () if isinstance(name, x509.DNSName)]
     return _label(names, f".{ROOM_DOMAIN}", "authority certificate")
@@ -248,15 +245,35 @@ def node_of(certificate: Certificate, authority: Certificate) -> str:
 
     try:
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except (x509.ExtensionNotFound, ValueError) as error:
+    except _library_errors() as error:
         raise StateDamaged("the certificate has no names") from error
     return _label(names.get_values_for_type(x509.DNSName), f".{room_of(authority)}.{ROOM_DOMAIN}", "certificate")
+
+
+def _library_errors() -> tuple[type[Exception], ...]:
+    """What cryptography raises over a certificate or request that is not in order; not all are ValueErrors."""
+    from cryptography import x509
+    from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+
+    return (
+        ValueError,
+        TypeError,
+        InvalidSignature,
+        UnsupportedAlgorithm,
+        x509.InvalidVersion,
+        x509.DuplicateExtension,
+        x509.ExtensionNotFound,
+        x509.UnsupportedGeneralNameType,
+    )
 
 
 def _label(names: Sequence[str], suffix: str, what: str) -> str:
     if len(names) != 1 or not names[0].endswith(suffix):
         raise StateDamaged(f"the {what} is for {', '.join(names)[:120] or 'nothing'}, expected one name *{suffix}")
-    return check_name(names[0].removesuffix(suffix))
+    try:
+        return check_name(names[0].removesuffix(suffix))
+    except UsageError as error:
+        raise StateDamaged(f"the {what} is for a name that is not allowed: {error}") from error
 
 
 def _parse(data: bytes, what: str) -> Certificate:
@@ -265,7 +282,7 @@ def _parse(data: bytes, what: str) -> Certificate:
     try:
         certificate = x509.load_pem_x509_certificate(data[: MAX_CERTIFICATE_BYTES + 1])
         same = certificate_pem(certificate) == data
-    except ValueError as error:
+    except _library_errors() as error:
         raise StateDamaged(f"the {what} cannot be read") from error
     if not same:
         raise StateDamaged(f"the {what} is not what was written")

@@ -115,6 +115,9 @@ def read_segment(data: bytes, prev: str | None) -> Segment:
         line = data[position : end if end >= 0 else len(data)]
         digest = line_hash(line, last)
         if not digest:
+            if end < 0 and (whole := line_hash(line[:-1], last)):
+                # The newline itself changed. The line may have been acknowledged, so it counts.
+                return Segment([*lines, line[:-1]], whole, Ending.TORN, len(data) - 1, 1)
             ending = Ending.TORN if end < 0 else Ending.DAMAGED
             return Segment(lines, last or ZERO_HASH, ending, position, len(data) - position)
         lines.append(line)

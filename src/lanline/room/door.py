@@ -247,11 +247,10 @@ class Attempt:
         """Takes one use, now that the code was proved. No await may stand between the proof and this.
 
         Raises:
-            JoinFailed: the invitation was used up, closed or ended meanwhile.
+            JoinFailed: the invitation was used up, closed or ended meanwhile, or the attempt is over.
         """
         invitation = self.book.find(self.slot, now)
-        self._end()
-        if invitation is None:
+        if not self._end() or invitation is None:
             raise JoinFailed("the invitation is used up or has ended")
         invitation.uses_left -= 1
         self.taken = invitation
