@@ -13,7 +13,6 @@ import argparse
 import asyncio
 import statistics
 import subprocess
-import sys
 from collections.abc import Awaitable, Callable
 from time import perf_counter
 
@@ -126,4 +125,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -95,7 +95,7 @@ def kill(folder: str) -> bool:
 
 
 def remove(folder: str) -> bool:
-    """Removes a group and those below it. False when a process is still in it, or it is gone already."""
+    """Removes a group and those below it. True when there is no such group now, False when it is in use."""
     for place, _, _ in os.walk(folder, topdown=False):
         try:
             os.rmdir(place)

@@ -325,7 +325,7 @@ class Job:
         self._crew.lifeline.register(self._key, self._target)
         if group is None or parent is None:
             return
-        work = partial(_move_all, self._target, parent)
+        work = partial(kill.gather, self._target, parent)
         self._loop.run_in_executor(self._crew.killers, work)
 
     def _with_start(self) -> Target:
@@ -347,7 +347,7 @@ class Job:
         is_short = monotonic() - self._began < _SHORT
         candidates = process.newer_than(self._target.leader) if is_short else None
         if candidates is not None:
-            self._finish(_count(candidates, self._target))
+            self._finish(kill.count(candidates, self._target))
         else:
             self._target = self._with_start()
             future = self._loop.run_in_executor(self._crew.killers, kill.find, [self._target])
@@ -414,23 +414,3 @@ class Job:
         for timer in self._timers:
             timer.cancel()
         self._timers.clear()
-
-
-def _move_all(target: Target, parent: str) -> None:
-    """Moves what a job consists of by now. What it forks from then on is born in the group."""
-    for each in kill.find([target]):
-        if cgroup.move(target.group, each.pid):
-            now = process.read(each.pid)
-            if now is not None and now.start_ticks != each.start_ticks:  # its pid passed on meanwhile
-                cgroup.move(parent, each.pid)
-
-
-def _count(candidates: list[int], target: Target) -> int:
-    """How many of these pids are living processes of a job."""
-    count = 0
-    for pid in candidates:
-        now = process.read(pid)
-        if now is None or now.is_dead or now.start_ticks < target.since:
-            continue
-        count += now.session == target.leader or (target.mark > 0 and process.mark_of(pid) == target.mark)
-    return count

@@ -109,6 +109,34 @@ def end(targets: Sequence[Target], *, grace: float, hurry: int | None = None, ce
     return ending.force(certain)
 
 
+def count(candidates: Iterable[int], target: Target) -> int:
+    """How many of these pids are living processes of a job: the quick look after a short command."""
+    found = 0
+    for pid in candidates:
+        now = process.read(pid)
+        if now is not None and not now.is_dead and now.start_ticks >= target.since:
+            is_marked = target.mark > 0 and process.mark_of(pid) == target.mark
+            found += is_marked or now.session == target.leader
+    return found
+
+
+def gather(target: Target, parent: str) -> None:
+    """Moves what a job consists of by now into its control group; what that forks from then on is born there.
+
+    Args:
+        target: the job, with its group.
+        parent: where to put back a process that got the pid of one of the job's meanwhile.
+
+    Raises:
+        OSError: `/proc` could not be read. The mark still finds the job.
+    """
+    for each in find([target]):
+        if cgroup.move(target.group, each.pid):
+            now = process.read(each.pid)
+            if now is not None and now.start_ticks != each.start_ticks:
+                cgroup.move(parent, each.pid)
+
+
 class _Ending:
     """One run of `end`."""
 
@@ -121,7 +149,7 @@ class _Ending:
 
     def ask(self, deadline: float) -> None:
         """SIGTERM to whoever has not had it, until nobody is left or the deadline has passed."""
-        while found := self._find(deadline):
+        while (found := self._find(deadline)) and time.monotonic() < deadline:
             fresh = [each for each in found if (each.pid, each.start_ticks) not in self._signalled]
             self._send(fresh, signal.SIGTERM, signal.SIGCONT)
             if not self._wait(found, deadline, self._hurry):
@@ -264,7 +292,7 @@ def _open(each: Process) -> int | None:
     Raises:
         OSError: pidfds are not to be had: an old kernel, a sandbox, no descriptor left.
     """
-    if sys.platform != "linux":
+    if sys.platform != "linux" or not process.has_proc:
         raise OSError(errno.ENOSYS, "no pidfds on this system")
     try:
         fd = os.pidfd_open(each.pid)

@@ -97,8 +97,8 @@ class Lifeline:
 
     async def wait_alive(self, timeout: float) -> bool:
         """Waits up to `timeout` seconds for a living guardian. False when there is none even then."""
-        if self._guardian is not None:
-            return True
+        if self._guardian is not None or self._is_closed:
+            return self._guardian is not None
         try:
             async with asyncio.timeout(timeout):
                 await self._alive.wait()
@@ -120,7 +120,9 @@ class Lifeline:
         self._register.drop(key)
 
     async def close(self) -> None:
-        """Lets the guardian go, which ends what is still registered, and waits for it."""
+        """Lets the guardian go, which ends what is still registered, and waits for it. Twice does no harm."""
+        if self._is_closed:
+            return
         self._is_closed = True
         if self._retry is not None:
             self._retry.cancel()

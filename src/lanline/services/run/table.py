@@ -144,7 +144,7 @@ class JobTable:
             await self._crew.lifeline.close()
         if self._group_parent is not None:
             cgroup.sweep(self._group_parent)
-        self._shut_pools()
+        await asyncio.to_thread(self._shut_pools)
 
     def statistics(self) -> dict[str, int | str]:
         """Counts since the start, the jobs now, the containment, and the guardian."""
@@ -219,7 +219,7 @@ class JobTable:
 
     def _shut_pools(self) -> None:
         for pool in (self._spawners, self._killers):
-            pool.shutdown(wait=False)
+            pool.shutdown()
 
 
 def _cannot_run() -> str | None:
