@@ -135,6 +135,11 @@ def translate_connect(
             return ConnectFailed(text, advice="check that TLS is spoken at that port, and how busy that machine is.")
         return ConnectFailed(f"no answer from {address}{within}", advice=_FIREWALL)
     number = _number(error)
+    if during == "handshake" and isinstance(error, ConnectionError):
+        return ConnectFailed(
+            f"{address} closed the connection during the TLS handshake",
+            advice="look at the log of the other side: it may not accept this machine's certificate or TLS version.",
+        )
     if number == errno.EACCES and address.scheme != "unix":
         number = errno.EPERM
     sentence, advice = _CONNECT_SENTENCES.get(number, ("no connection to {a}: " + _words(error), None))

@@ -210,6 +210,10 @@ class Newcomer(Entry):
     def _attach(self, entrance: Entrance, first: bytes) -> None:
         self.stage = Stage.ATTACHING
         self._arrival = self._make_arrival(first, "tls" if entrance.tls is not None else self._house.scheme)
+        self.peer_address = self._arrival.peer_address
+        if entrance.welcome_at_once and entrance.tls is None:
+            # Before the next accept of this batch: a burst of clients must not count as strangers to each other.
+            self._arrival.welcomed(None)
         self._task = self._house.loop.create_task(self._attached(entrance, self._arrival))
         self._task.add_done_callback(self._attach_ended)
         self._house.own(self._task)

@@ -1,7 +1,7 @@
 """A log that a flood cannot fill: at most one line a second for each kind of trouble, rarer while it lasts.
 
 The first line of a kind is written at once. What follows is counted, and the count goes with the next line,
-after 1 s, then 2, 4 ... 60 s. A kind that was quiet for a minute begins anew. A day of flood is 1,440 lines.
+after 1 s, then 2, 4 ... 60 s. A kind of which two minutes nothing was heard begins anew. A day of flood is 1,440 lines.
 Time is an argument; nothing here reads a clock.
 """
 
@@ -43,7 +43,7 @@ class QuietLog:
             now: seconds on any clock that does not go back.
         """
         known = self._kinds.get(kind)
-        if known is None or now - known.last_line >= 2 * LONGEST_PAUSE:
+        if known is None:
             self._kinds[kind] = _Kind(now, FIRST_PAUSE, 0, text)
             self._logger.warning("%s", clean(text))
             return
@@ -51,8 +51,9 @@ class QuietLog:
         if now - known.last_line < known.pause:
             known.held_back += 1
             return
+        was_calm = now - known.last_line >= 2 * LONGEST_PAUSE
         self._write(known, now)
-        known.pause = min(LONGEST_PAUSE, 2 * known.pause)
+        known.pause = FIRST_PAUSE if was_calm else min(LONGEST_PAUSE, 2 * known.pause)
 
     def flush(self, now: float) -> None:
         """Writes what is still counted, one line for each kind. For when the owner of the log ends."""
