@@ -43,7 +43,7 @@ def flips(data: bytes, seed: int) -> Iterator[bytes]:
         yield data[:place]
 
 
-def _must_refuse(data: bytes, seed: int, read: Callable[[bytes], object], *errors: type[LanlineError]) -> None:
+def check_refused(data: bytes, seed: int, read: Callable[[bytes], object], *errors: type[LanlineError]) -> None:
     read(data)
     count = 0
     for changed in flips(data, seed):
@@ -53,41 +53,41 @@ def _must_refuse(data: bytes, seed: int, read: Callable[[bytes], object], *error
     assert count >= 3 * min(len(data), HEAD)
 
 
-def test_node_key(seed: int) -> None:
-    _must_refuse(keys.node_key_pem(keys.new_key()), seed, keys.parse_node_key)
+def test_a_flipped_node_key_is_refused(seed: int) -> None:
+    check_refused(keys.node_key_pem(keys.new_key()), seed, keys.parse_node_key)
 
 
 @pytest.mark.parametrize("passphrase", [None, "sesame"])
-def test_authority_key(seed: int, passphrase: str | None) -> None:
+def test_a_flipped_authority_key_is_refused(seed: int, passphrase: str | None) -> None:
     data = keys.lock_authority_key(keys.new_key(), passphrase, scrypt_n=MIN_SCRYPT_N)
-    _must_refuse(data, seed, lambda changed: keys.open_authority_key(changed, passphrase))
+    check_refused(data, seed, lambda changed: keys.open_authority_key(changed, passphrase))
 
 
-def test_backup(seed: int) -> None:
+def test_a_flipped_backup_is_refused(seed: int) -> None:
     room = the_room()
     made = Backup(room.authority_key, certificate_pem(room.authority), room.signed)
     data = make_backup(made, "sesame", scrypt_n=MIN_SCRYPT_N)
-    _must_refuse(data, seed, lambda changed: open_backup(changed, "sesame"))
+    check_refused(data, seed, lambda changed: open_backup(changed, "sesame"))
 
 
-def test_authority_certificate(seed: int) -> None:
-    _must_refuse(certificate_pem(the_room().authority), seed, parse_authority_certificate)
+def test_a_flipped_authority_certificate_is_refused(seed: int) -> None:
+    check_refused(certificate_pem(the_room().authority), seed, parse_authority_certificate)
 
 
-def test_node_certificate(seed: int) -> None:
+def test_a_flipped_node_certificate_is_refused(seed: int) -> None:
     room = the_room()
     own = keys.public_key_hash(room.node_key)
-    _must_refuse(
+    check_refused(
         certificate_pem(room.node), seed, lambda data: parse_node_certificate(data, room.authority, key_hash=own)
     )
 
 
-def test_roster(seed: int) -> None:
+def test_a_flipped_roster_is_refused(seed: int) -> None:
     public = the_room().authority_key.public_key()
-    _must_refuse(the_room().signed, seed, lambda data: RosterBook(public, data), RemoteProtocolError)
+    check_refused(the_room().signed, seed, lambda data: RosterBook(public, data), RemoteProtocolError)
 
 
-def test_settings(seed: int, tmp_path: Path) -> None:
+def test_flipped_settings_are_refused(seed: int, tmp_path: Path) -> None:
     path = tmp_path / "node.json"
     save_sealed(path, "node", {"port": 9527, "bind": ["192.168.1.7"]})
 
@@ -95,10 +95,10 @@ def test_settings(seed: int, tmp_path: Path) -> None:
         path.write_bytes(data)
         load_sealed(path, "node", dict)
 
-    _must_refuse(path.read_bytes(), seed, read)
+    check_refused(path.read_bytes(), seed, read)
 
 
-def test_presence_cache_is_discarded(seed: int, tmp_path: Path) -> None:
+def test_a_flipped_presence_cache_is_discarded(seed: int, tmp_path: Path) -> None:
     path = tmp_path / "presence.json"
     save_sealed(path, "presence", {"pc7": "192.168.1.7"})
     for changed in flips(path.read_bytes(), seed):
@@ -108,7 +108,7 @@ def test_presence_cache_is_discarded(seed: int, tmp_path: Path) -> None:
         assert "discarded" in note
 
 
-def test_freshness_counts_as_never_confirmed(seed: int, tmp_path: Path) -> None:
+def test_a_flipped_freshness_counts_as_never_confirmed(seed: int, tmp_path: Path) -> None:
     path = tmp_path / "freshness.json"
     save_sealed(path, KIND, FreshnessState(0.0, "boot", 5.0))
     for changed in flips(path.read_bytes(), seed):
@@ -117,7 +117,7 @@ def test_freshness_counts_as_never_confirmed(seed: int, tmp_path: Path) -> None:
         assert Freshness(state, boot="boot", now=5.0).is_stale(5.0)
 
 
-def test_policy_closes_or_stays_the_same(seed: int, tmp_path: Path) -> None:
+def test_a_flipped_policy_closes_or_stays_the_same(seed: int, tmp_path: Path) -> None:
     path = tmp_path / "policy.toml"
     add_rule(path, allow_run_rule(["df", "uptime"]))
     before = load_policy(path)
@@ -134,7 +134,7 @@ def test_policy_closes_or_stays_the_same(seed: int, tmp_path: Path) -> None:
     assert closed > 3 * 200
 
 
-def test_audit_refuses_or_still_knows_every_job(seed: int, tmp_path: Path) -> None:
+def test_a_flipped_audit_refuses_or_still_knows_every_job(seed: int, tmp_path: Path) -> None:
     folder = tmp_path / "audit"
     jobs = [f"job-{number}" for number in range(4)]
     with AuditLog(folder) as log:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import stat
 import subprocess
 import sys
@@ -110,15 +109,6 @@ def test_a_service_folder_that_others_can_enter_is_refused(tmp_path: Path) -> No
     folder.service("chat").chmod(0o755)
     with pytest.raises(StateUnsafe, match="chat"):
         folder.check()
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
-def test_a_folder_of_somebody_else_is_refused(tmp_path: Path) -> None:
-    folder = StateFolder(tmp_path / "state")
-    folder.ensure()
-    os.chown(folder.path, 12345, -1)
-    with pytest.raises(StateUnsafe, match="belongs to user 12345"):
-        folder.ensure()
 
 
 def test_a_file_in_the_folders_place_is_refused(tmp_path: Path) -> None:

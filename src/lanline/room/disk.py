@@ -99,7 +99,7 @@ def write_atomic(path: Path, data: bytes, *, mode: int = 0o600) -> None:
     `sweep_leftovers` removes it.
 
     Raises:
-        StateNotSaved: disk full, read-only or failing; the old content is then untouched.
+        StateNotSaved: disk full, read-only or failing; what is there is the old content, or the new one whole.
     """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}{_TEMPORARY_SUFFIX}")
     try:

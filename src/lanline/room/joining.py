@@ -11,13 +11,8 @@ Messages, each sent behind its length (4 bytes, big-endian) by the driver::
     3  joiner  HMAC (32 bytes) | AEAD { name, certificate request, operating system }
     4  hub     HMAC (32 bytes) | AEAD { welcome, or why not }
 
-    transcript   = SHA-256("lanline join 1", 0, message 1, message 2)
-    four keys    = HKDF-SHA256(SPAKE2 key, salt = transcript, info = "lanline join 1 keys"), 32 bytes each:
-                   joiner's HMAC, joiner's AEAD, hub's HMAC, hub's AEAD
-    HMAC of 3    over the transcript
-    HMAC of 4    over the transcript and message 3
-    AEAD         ChaCha20-Poly1305, nonce zero (each key seals one message), additional data: the message's HMAC
-    contents     msgpack arrays; unknown trailing fields are ignored
+The HMAC of 3 is over the transcript, that of 4 over the transcript and message 3; it is the additional data of the
+AEAD behind it. Keys and transcript: `joinkeys.py`. Contents are msgpack arrays; unknown trailing fields are ignored.
 
 What the hub does::
 
@@ -28,14 +23,10 @@ What the hub does::
     key = hub.request.checked_key()
     send(hub.welcome(...)) or send(hub.decline("the name pc7 is taken"))
     hub.ended(now)                                  # in every case, at the end of the connection
-
-Sources: RFC 9382 (SPAKE2; the spake2 package is an older, incompatible form of it, over Ed25519), RFC 5869 (HKDF),
-RFC 8439 (ChaCha20-Poly1305). spake2 is not constant-time, hence the hold; it is imported only while joining.
 """
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 from dataclasses import dataclass, field
 from enum import Enum
@@ -56,6 +47,7 @@ from lanline.room.certificates import (
 )
 from lanline.room.door import Attempt, Invitation
 from lanline.room.joincode import SLOT_CHARACTERS, JoinCode, is_slot
+from lanline.room.joinkeys import ELEMENT_BYTES, PROOF_BYTES, Exchange, JoinKeys, open_once, proof_of, seal_once
 from lanline.room.keys import public_key_hash
 from lanline.room.names import check_name
 from lanline.room.roster import MAX_ROSTER_BYTES, Member, Roster, verify
@@ -64,8 +56,6 @@ if TYPE_CHECKING:
     from lanline.room.keys import PrivateKey, PublicKey
 
 VERSION: Final = 1
-ELEMENT_BYTES: Final = 33
-"""A letter for the side and a 32-byte point. Anything else is refused unseen: the library would take less."""
 FIRST_BYTES: Final = 1 + SLOT_CHARACTERS + ELEMENT_BYTES
 SECOND_BYTES: Final = ELEMENT_BYTES
 MAX_THIRD_BYTES: Final = 8 * 1024
@@ -76,10 +66,6 @@ DATAGRAM_KEY_BYTES: Final = 32
 
 HOLD: Final = 0.020
 """Seconds from message 1 to message 2: longer than the computation, so its duration tells nothing."""
-
-_TAG_BYTES: Final = 32
-_NONCE: Final = bytes(12)
-_PREFIX: Final = b"lanline join 1"
 
 
 class JoinRequest(msgspec.Struct, frozen=True, array_like=True):
@@ -140,17 +126,6 @@ class Joined:
     datagram_key: bytes = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class _Keys:
-    """What both sides have when both used the same code."""
-
-    transcript: bytes
-    joiner_proof: bytes = field(repr=False)
-    joiner_seal: bytes = field(repr=False)
-    hub_proof: bytes = field(repr=False)
-    hub_seal: bytes = field(repr=False)
-
-
 class State(Enum):
     """Where a side stands."""
 
@@ -182,8 +157,8 @@ class JoinerSide:
         self._code = code
         self._key_hash = public_key_hash(key)
         self._request = JoinRequest(name, new_request(key, name), system[:MAX_SYSTEM_CHARACTERS])
-        self._exchange = _exchange("SPAKE2_A", code)
-        self._keys: _Keys | None = None
+        self._exchange = Exchange(code, is_joiner=True)
+        self._keys: JoinKeys | None = None
         self._first = self._third = b""
         self.state = State.START
         self.result: Joined | None = None
@@ -224,20 +199,20 @@ class JoinerSide:
 
     def _prove(self, message: bytes) -> bytes:
         _check_length(message, SECOND_BYTES, SECOND_BYTES, 2)
-        self._keys = keys = _derive(_finish(self._exchange, message), self._first, message)
-        proof = _hmac(keys.joiner_proof, keys.transcript)
-        self._third = proof + _seal(keys.joiner_seal, msgspec.msgpack.encode(self._request), proof)
+        self._keys = keys = self._exchange.finish(message, self._first, message)
+        proof = proof_of(keys.joiner_proof, keys.transcript)
+        self._third = proof + seal_once(keys.joiner_seal, msgspec.msgpack.encode(self._request), proof)
         self.state = State.PROVING
         return self._third
 
     def _finish(self, message: bytes) -> None:
-        _check_length(message, _TAG_BYTES + 1, MAX_FOURTH_BYTES, 4)
+        _check_length(message, PROOF_BYTES + 1, MAX_FOURTH_BYTES, 4)
         keys = self._keys
         assert keys is not None
-        proof = message[:_TAG_BYTES]
-        if not hmac.compare_digest(proof, _hmac(keys.hub_proof, keys.transcript + self._third)):
+        proof = message[:PROOF_BYTES]
+        if not hmac.compare_digest(proof, proof_of(keys.hub_proof, keys.transcript + self._third)):
             raise JoinFailed("what answered does not know the code: it is not the hub that made it")
-        answer = _decode(_open(keys.hub_seal, message[_TAG_BYTES:], proof), Welcome | Declined, 4)
+        answer = _decode(open_once(keys.hub_seal, message[PROOF_BYTES:], proof), Welcome | Declined, 4)
         if isinstance(answer, Declined):
             raise JoinFailed(f"the hub did not let this machine in: {clean(answer.why[:300])}", advice="")
         self.result = self._checked(answer)
@@ -280,7 +255,7 @@ class HubSide:
 
     def __init__(self, attempt: Attempt) -> None:
         self._attempt = attempt
-        self._keys: _Keys | None = None
+        self._keys: JoinKeys | None = None
         self._third = b""
         self._request: JoinRequest | None = None
         self.state = State.START
@@ -341,21 +316,21 @@ class HubSide:
         self._attempt.slot = slot if is_slot(slot) else ""
         invitation = self._attempt.book.find(self._attempt.slot, now)
         # For an unknown slot a code nobody has: the conversation then looks the same and fails at the same place.
-        exchange = _exchange("SPAKE2_B", invitation.code if invitation else JoinCode.new())
-        answer: bytes = exchange.start()
-        self._keys = _derive(_finish(exchange, message[1 + SLOT_CHARACTERS :]), message, answer)
+        exchange = Exchange(invitation.code if invitation else JoinCode.new(), is_joiner=False)
+        answer = exchange.start()
+        self._keys = exchange.finish(message[1 + SLOT_CHARACTERS :], message, answer)
         self.state = State.PROVING
         return answer
 
     def _judge(self, message: bytes, now: float) -> None:
-        _check_length(message, _TAG_BYTES + 1, MAX_THIRD_BYTES, 3)
+        _check_length(message, PROOF_BYTES + 1, MAX_THIRD_BYTES, 3)
         keys = self._keys
         assert keys is not None
-        proof = message[:_TAG_BYTES]
-        if not hmac.compare_digest(proof, _hmac(keys.joiner_proof, keys.transcript)):
+        proof = message[:PROOF_BYTES]
+        if not hmac.compare_digest(proof, proof_of(keys.joiner_proof, keys.transcript)):
             self._attempt.wrong(now)
             raise JoinFailed("a wrong code")
-        request = _decode(_open(keys.joiner_seal, message[_TAG_BYTES:], proof), JoinRequest, 3)
+        request = _decode(open_once(keys.joiner_seal, message[PROOF_BYTES:], proof), JoinRequest, 3)
         if len(request.system) > MAX_SYSTEM_CHARACTERS:
             raise RemoteProtocolError(f"an operating system of {len(request.system)} characters")
         self.invitation = self._attempt.confirm(now)
@@ -366,8 +341,8 @@ class HubSide:
         _must_be(self.state, State.DECIDING)
         keys = self._keys
         assert keys is not None
-        proof = _hmac(keys.hub_proof, keys.transcript + self._third)
-        message = proof + _seal(keys.hub_seal, msgspec.msgpack.encode(answer), proof)
+        proof = proof_of(keys.hub_proof, keys.transcript + self._third)
+        message = proof + seal_once(keys.hub_seal, msgspec.msgpack.encode(answer), proof)
         if len(message) > MAX_FOURTH_BYTES:
             raise LocalProtocolError(f"a welcome of {len(message)} bytes, limit {MAX_FOURTH_BYTES} bytes")
         self.state = State.DONE
@@ -375,54 +350,6 @@ class HubSide:
 
     def __repr__(self) -> str:
         return f"<HubSide {self.state.value} from={self._attempt.address} slot={self._attempt.slot}>"
-
-
-def _exchange(side: str, code: JoinCode) -> Any:
-    import spake2
-
-    kind = getattr(spake2, side)
-    return kind(code.password, idA=b"lanline joiner", idB=b"lanline hub")
-
-
-def _finish(exchange: Any, element: bytes) -> bytes:
-    """The shared key, or RemoteProtocolError for an element that no honest peer sends."""
-    from spake2 import SPAKEError
-    from spake2.ed25519_basic import NotOnCurve
-
-    try:
-        key: bytes = exchange.finish(element)
-    except (SPAKEError, NotOnCurve, ValueError) as error:
-        raise RemoteProtocolError("a key exchange element that is no point of the curve's group") from error
-    return key
-
-
-def _derive(shared: bytes, first: bytes, second: bytes) -> _Keys:
-    from cryptography.hazmat.primitives.hashes import SHA256
-    from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-
-    transcript = hashlib.sha256(_PREFIX + b"\0" + first + second).digest()
-    made = HKDF(SHA256(), 128, salt=transcript, info=_PREFIX + b" keys").derive(shared)
-    return _Keys(transcript, made[:32], made[32:64], made[64:96], made[96:])
-
-
-def _hmac(key: bytes, data: bytes) -> bytes:
-    return hmac.digest(key, data, "sha256")
-
-
-def _seal(key: bytes, plain: bytes, additional: bytes) -> bytes:
-    from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
-
-    return ChaCha20Poly1305(key).encrypt(_NONCE, plain, additional)
-
-
-def _open(key: bytes, sealed: bytes, additional: bytes) -> bytes:
-    from cryptography.exceptions import InvalidTag
-    from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
-
-    try:
-        return ChaCha20Poly1305(key).decrypt(_NONCE, sealed, additional)
-    except InvalidTag:
-        raise RemoteProtocolError("a join message was changed on its way") from None
 
 
 def _decode(plain: bytes, type_: Any, number: int) -> Any:

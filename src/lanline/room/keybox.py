@@ -1,8 +1,7 @@
-"""A box for one secret on disk: encrypted with a passphrase, or in the clear where the owner spelled that
-out.
+"""A box for one secret on disk: encrypted with a passphrase, or in the clear where its owner spelled that out.
 
 It does not know what is inside; `keys.py` and `backup.py` do. Two rules: the passphrase is stretched with
-scrypt (PKCS8's own encryption uses PBKDF2, which graphics cards try a thousand times faster); damage and a
+scrypt (PKCS8's own encryption uses PBKDF2, which needs no memory and so suits graphics cards); damage and a
 wrong passphrase are told apart, for a person reacts differently to each.
 
 The box is a sealed JSON file (see `sealed.py`) with these fields; bytes are base64::

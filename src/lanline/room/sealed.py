@@ -73,8 +73,8 @@ def load_sealed(path: Path, kind: str, type_: type[T], *, forbidden_mode: int = 
     except StateDamaged as error:
         raise StateDamaged(
             f"{path}: {error}",
-            advice=f"move it away (mv {quoted(path)} {quoted(path)}.damaged) and give the settings again; "
-            "if you edited it by hand, use the options of lanline up instead.",
+            advice=f"move it away (mv {quoted(path)} {quoted(path)}.damaged) and give again what it held; "
+            "it is not to be edited by hand.",
         ) from error
 
 
