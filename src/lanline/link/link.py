@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -29,6 +29,9 @@ from lanline.transport.base import Arrival, ConnectionFacts, connection_facts
 
 _UNSTALLABLE: Final = frozenset(("unix", "mem"))
 """Schemes without ping and stall limit: a pager may hold a client for an hour, and the end of the stream is liveness."""
+
+_GOODBYE: Final = 1.0
+"""Seconds a peer has to take our GOAWAY and to answer TLS's close_notify, for which asyncio would wait half a minute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,7 @@ class Link:
         boot: 8 random bytes that name this start of the process.
         limits: what is accepted.
         arrival: what the listener knows of the connection, on the accepting side.
+        on_connected: called once when the connection is there, which after a failed TLS handshake is never.
         on_welcome: called once when both sides have let each other in.
         on_lost: called once when the link is gone, with a sentence.
     """
@@ -69,6 +73,7 @@ class Link:
         boot: bytes,
         limits: Limits = LAN,
         arrival: Arrival | None = None,
+        on_connected: Callable[[Link], None] | None = None,
         on_welcome: Callable[[Link], None] | None = None,
         on_lost: Callable[[Link, str], None] | None = None,
     ) -> None:
@@ -81,6 +86,7 @@ class Link:
         self._limits = limits
         self._is_patient = scheme in _UNSTALLABLE
         self._arrival = arrival
+        self._on_connected = on_connected
         self._on_welcome = on_welcome
         self._on_lost = on_lost
         self._facts: ConnectionFacts
@@ -210,7 +216,7 @@ class Link:
     @property
     def is_open(self) -> bool:
         """Whether calls can be made now."""
-        return self._welcomed.done() and not self._gone.done() and not self._welcomed.cancelled()
+        return self._welcomed.done() and not self._gone.done() and self.pump.session.is_open
 
     @property
     def is_gone(self) -> bool:
@@ -223,7 +229,7 @@ class Link:
         return LinkStatistics(
             self._asked,
             self._incoming.served,
-            len(self._receivers),
+            pump.session.calls,
             pump.received_bytes,
             pump.sent_bytes,
             self.round_trip,
@@ -246,18 +252,23 @@ class Link:
         self._gone.add_done_callback(lambda _: done(self))
 
     def refuse(self, reason: str) -> None:
-        """Ends the link, telling the peer why; its calls are cancelled."""
+        """Ends the link, telling the peer why; its calls are cancelled, and what it asked in the same breath is not done."""
         if not self.is_gone:
+            self.caller = replace(self.caller, role=None)
             self.pump.session.go_away(reason)
             self.pump.close(reason)
 
     async def close(self, reason: str = "closed here") -> None:
-        """Ends the link: calls under way are lost, handlers are cancelled and awaited."""
+        """Ends the link: calls under way are lost, handlers are cancelled and awaited. A peer that does not take its
+        goodbye within a second is cut off."""
         if not self.is_gone:
             self._incoming.lost()
             await self._incoming.wait_stopped()
             self.refuse(reason)
-            await self._gone
+            await asyncio.wait([self._gone], timeout=_GOODBYE)
+            if not self.is_gone:
+                self.pump.abort(reason)
+                await asyncio.wait([self._gone])
         await self._incoming.wait_stopped()
 
     async def drain(self, timeout: float) -> None:
@@ -294,6 +305,8 @@ class Link:
         self._facts = connection_facts(pump.transport)
         self.caller = Caller(address=self._facts.peer_address)
         self._incoming.attach(pump)
+        if self._on_connected is not None:
+            self._on_connected(self)
 
     def _greeted(self, event: events.Greeted) -> None:
         self._room_data = event.hello.room

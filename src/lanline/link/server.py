@@ -148,7 +148,7 @@ class Server:
     # -- one connection ------------------------------------------------------------------------------------
 
     def _new_link(self, arrival: Arrival) -> asyncio.Protocol:
-        link = Link(
+        return Link(
             Side.ACCEPTING,
             self._guard,
             self._table,
@@ -156,10 +156,9 @@ class Server:
             boot=self._boot,
             limits=self._limits,
             arrival=arrival,
+            on_connected=self._links.add,
             on_lost=lambda link, reason: self._links.discard(link),
-        )
-        self._links.add(link)
-        return link.pump
+        ).pump
 
     def _new_channel(self, arrival: Arrival) -> asyncio.Protocol:
         return Channel(self._framing, self._limits, arrival=arrival, on_connected=self._serve_channel)
