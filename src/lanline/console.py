@@ -108,6 +108,13 @@ class Console(Protocol):
             UsageError: there is no terminal to ask at.
         """
 
+    def ask(self, prompt: str) -> str:
+        """What the person types, shown while it is typed; without blanks around it.
+
+        Raises:
+            UsageError: there is no terminal to ask at, or its end came before an answer.
+        """
+
     def secret(self, prompt: str) -> str:
         """What the person types, unseen; without its newline.
 

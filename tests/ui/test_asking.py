@@ -6,6 +6,7 @@ import pytest
 from tests.ui.terminal import AtTerminal, piped
 
 CONFIRM = "console.line('yes' if console.confirm('Run on 40 machines?') else 'no')"
+LINE = "console.line('got ' + repr(console.ask('Code')))"
 SECRET = "console.line('got ' + repr(console.secret('Passphrase')))"
 
 
@@ -47,6 +48,14 @@ def test_the_question_is_asked_at_the_terminal_when_input_and_output_are_redirec
         assert b"yes" not in terminal.whole()
 
 
+def test_a_line_is_shown_while_it_is_typed_and_comes_without_blanks() -> None:
+    with AtTerminal(LINE) as terminal:
+        terminal.until(b"Code: ")
+        assert terminal.echoes()
+        terminal.type(b" K7-QM4T-9XWB \n")
+        assert terminal.whole().replace(b"\r", b"") == b"Code:  K7-QM4T-9XWB \ngot 'K7-QM4T-9XWB'\n"
+
+
 @pytest.mark.parametrize("redirected", [False, True])
 def test_a_secret_is_not_shown_and_the_terminal_is_as_before(redirected: bool) -> None:
     with AtTerminal(SECRET, redirected=redirected) as terminal:
@@ -72,14 +81,15 @@ def test_an_interrupted_secret_leaves_the_terminal_as_before() -> None:
         assert b"half" not in terminal.whole()
 
 
-def test_the_end_of_input_is_no_secret() -> None:
-    with AtTerminal(f"try: {SECRET}\nexcept UsageError as error: console.error(error)") as terminal:
-        terminal.until(b"Passphrase: ")
+@pytest.mark.parametrize(("question", "prompt"), [(SECRET, b"Passphrase"), (LINE, b"Code")])
+def test_the_end_of_input_is_no_answer(question: str, prompt: bytes) -> None:
+    with AtTerminal(f"try: {question}\nexcept UsageError as error: console.error(error)") as terminal:
+        terminal.until(prompt + b": ")
         terminal.type(b"\4")
-        assert b"no answer to 'Passphrase': the input ended" in terminal.whole()
+        assert b"no answer to '" + prompt + b"': the input ended" in terminal.whole()
 
 
-@pytest.mark.parametrize("question", [CONFIRM, SECRET])
+@pytest.mark.parametrize("question", [CONFIRM, LINE, SECRET])
 def test_without_a_terminal_asking_is_an_error_and_never_a_yes(question: str) -> None:
     done = piped(f"try: {question}\nexcept UsageError as error: console.error(error)", stdin=b"y\n")
     assert done.stdout == b""

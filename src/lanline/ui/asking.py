@@ -1,4 +1,4 @@
-"""Questions to the person at the terminal: yes or no, and secrets that are not shown while typed.
+"""Questions to the person at the terminal: yes or no, a line, and secrets that are not shown while typed.
 
 Asks at the terminal that controls this process, also when standard input or output are redirected, so that
 `lanline run ... < list > result` can still ask. Where there is none, asking is an error and never a silent
@@ -37,6 +37,22 @@ def ask_yes(question: str) -> bool:
         if not answer.endswith("\n"):
             _write(fd, "\n")
     return answer.strip().lower() in ("y", "yes")
+
+
+def ask_line(prompt: str) -> str:
+    """What the person types, shown while it is typed, without blanks around it.
+
+    Raises:
+        UsageError: there is no terminal to ask at, or the input ended before a line did.
+    """
+    with _terminal(prompt) as fd:
+        termios.tcflush(fd, termios.TCIFLUSH)
+        _write(fd, f"{clean(prompt)}: ")
+        answer = _read_line(fd)
+        if not answer.endswith("\n"):
+            _write(fd, "\n")
+            raise UsageError(f"no answer to {prompt!r}: the input ended")
+    return answer.strip()
 
 
 def ask_secret(prompt: str) -> str:

@@ -24,7 +24,7 @@ from typing import TextIO
 from lanline.clean import clean, clean_json
 from lanline.console import Painted, Stream, Style
 from lanline.errors import LanlineError, UsageError
-from lanline.ui.asking import ask_secret, ask_yes
+from lanline.ui.asking import ask_line, ask_secret, ask_yes
 
 PIPE_CLOSED_EXIT_CODE = 141  # 128 + SIGPIPE
 
@@ -149,6 +149,12 @@ class TerminalConsole:
         self._remove_progress()
         self.flush()
         return ask_yes(question)
+
+    def ask(self, prompt: str) -> str:
+        """See `Console.ask`."""
+        self._remove_progress()
+        self.flush()
+        return ask_line(prompt)
 
     def secret(self, prompt: str) -> str:
         """See `Console.secret`."""
