@@ -71,9 +71,7 @@ async def main(kind: str) -> dict[str, Any]:
     listener = await _listener(kind)
     here, there = multiprocessing.Pipe()
     # fork: the child must not be short of descriptors, and inherits the limit of this moment.
-    child = multiprocessing.get_context("fork").Process(
-        target=clients, args=(listener.addresses[0].port, kind, there)
-    )
+    child = multiprocessing.get_context("fork").Process(target=clients, args=(listener.addresses[0].port, kind, there))
     child.start()
     there.close()
     resource.setrlimit(resource.RLIMIT_NOFILE, (DESCRIPTORS, DESCRIPTORS))

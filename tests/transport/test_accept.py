@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -114,9 +115,7 @@ def test_a_welcomed_connection_outlives_the_handshake_time(run: Run[Any]) -> Non
 
 def test_a_full_house_refuses_the_newest(run: Run[Any], caplog: pytest.LogCaptureFixture) -> None:
     async def main() -> None:
-        listener = await tcp.listen(
-            Address("tcp", "127.0.0.1"), Welcoming, limits=replace(LAN, max_connections=3)
-        )
+        listener = await tcp.listen(Address("tcp", "127.0.0.1"), Welcoming, limits=replace(LAN, max_connections=3))
         with clients(listener, 3) as members, clients(listener, 2) as late:
             assert await read_all(late[0]) == b""
             assert await read_all(late[1]) == b""
@@ -307,11 +306,10 @@ def test_many_tls_members_get_in_one_after_another(run: Run[Any], room: Room) ->
     async def main() -> None:
         entrance = Entrance("link", TLS_PREFIX, Recorder, tls=room.accepting(), welcome_at_once=True)
         listener = await node_port(FEW, entrances=[entrance])
+        place = listener.addresses[0]
         for _ in range(10):
             client = Recorder()
-            await tcp.connect(
-                listener.addresses[0], lambda client=client: client, tls=room.connecting(), server_name=HUB, timeout=5
-            )  # type: ignore[misc]  # bound now on purpose
+            await tcp.connect(place, partial(_same, client), tls=room.connecting(), server_name=HUB, timeout=5)
             await until(listener, strangers=0)
             await client.end()
         assert listener.statistics().dropped_strangers == 0
@@ -320,6 +318,10 @@ def test_many_tls_members_get_in_one_after_another(run: Run[Any], room: Room) ->
             await tcp.connect(listener.addresses[0], Recorder, timeout=5)
 
     run(main())
+
+
+def _same(recorder: Recorder) -> Recorder:
+    return recorder
 
 
 class _Mute(asyncio.Protocol):

@@ -162,7 +162,7 @@ def test_few_descriptors_lower_the_limits() -> None:
     assert ledger.admit(Entry(None, 99.0)).refusal == "14 connections, limit in all"
 
 
-def _within(ledger: Ledger[Entry], live: list[Entry], limits: Limits) -> None:
+def _judge(ledger: Ledger[Entry], live: list[Entry], limits: Limits) -> None:
     strangers = [entry for entry in live if entry.standing is Standing.STRANGER]
     assert ledger.strangers == len(strangers) <= limits.max_strangers
     assert ledger.connections == len(live) <= limits.max_connections
@@ -198,4 +198,5 @@ def test_no_limit_is_ever_exceeded_and_nothing_is_counted_twice(steps: list[tupl
         elif chosen is not None:
             ledger.forget(chosen)
             live.remove(chosen)
-        _within(ledger, live, SMALL)
+        _judge(ledger, live, SMALL)
+        assert ledger.connections == len(live)

@@ -65,10 +65,10 @@ def test_a_server_that_does_not_accept_runs_into_the_timeout() -> None:
         server.bind(("127.0.0.1", 0))
         server.listen(0)
         address = Address("tcp", "127.0.0.1", server.getsockname()[1])
-        waiting = []
+        waiting: list[socket.socket] = []
         with pytest.raises(ConnectFailed, match=r"no answer from tcp://.* within 0\.05 s"):
-            for _ in range(10):  # the queue takes one or two
-                waiting.append(connect(address, timeout=0.05))
+            # The queue takes one or two.
+            waiting.extend(connect(address, timeout=0.05) for _ in range(10))
         for sock in waiting:
             sock.close()
 
