@@ -95,6 +95,12 @@ def test_the_first_rule_that_fits_decides() -> None:
     assert isinstance(_ask(ANY + no, "df"), Allowed)
 
 
+def test_a_rule_that_refuses_other_arguments_is_not_said_to_allow() -> None:
+    no = '[[rule]]\nname = "no"\nallow = false\nprograms = ["df"]\narguments = ["-x"]\n'
+    uptime = '[[rule]]\nname = "up"\nprograms = ["uptime"]\n'
+    assert _why(_ask(no + uptime, "df", "-h")) == "no rule of this machine lets anna run 'df'"
+
+
 def test_a_rule_that_refuses_is_not_got_round_by_environment_or_folder() -> None:
     no = '[[rule]]\nname = "no"\nallow = false\nprograms = ["df"]\n'
     assert "'no' refuses" in _why(_ask(no + ANY, "df", environment={"A": "b"}))

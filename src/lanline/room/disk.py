@@ -12,8 +12,6 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
-import shlex
 import stat
 from pathlib import Path
 from typing import Final
@@ -101,7 +99,7 @@ def write_atomic(path: Path, data: bytes, *, mode: int = 0o600) -> None:
     Raises:
         StateNotSaved: disk full, read-only or failing; what is there is the old content, or the new one whole.
     """
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}{_TEMPORARY_SUFFIX}")
+    temporary = path.with_name(f".{path.name}.{os.urandom(6).hex()}{_TEMPORARY_SUFFIX}")
     try:
         _write_new(temporary, data, mode)
         os.replace(temporary, path)
@@ -120,7 +118,7 @@ def create_secret(path: Path, data: bytes) -> None:
         StateUnsafe: something is there already, be it a link to nowhere.
         StateNotSaved: it could not be written.
     """
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}{_TEMPORARY_SUFFIX}")
+    temporary = path.with_name(f".{path.name}.{os.urandom(6).hex()}{_TEMPORARY_SUFFIX}")
     try:
         _write_new(temporary, data, 0o600)
         # link(2) refuses an existing name, links included: O_EXCL for a file that is already whole.
@@ -168,6 +166,8 @@ def write_all(descriptor: int, data: bytes) -> None:
 
 def quoted(path: Path) -> str:
     """The path as it is typed into a shell."""
+    import shlex  # here: every short-lived command imports this file, and few quote
+
     return shlex.quote(str(path))
 
 

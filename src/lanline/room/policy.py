@@ -326,10 +326,8 @@ def _fits(rule: Rule, request: Request, program: str, machine: Machine) -> tuple
     elif program not in {find_program(one, machine.search_path).path for one in rule.programs}:
         return False, ""
     elif not _arguments_fit(rule.arguments, request.argv[1:]):
-        return (
-            False,
-            f"rule {rule.name!r} allows this program with other arguments: {list(rule.arguments or ())}",
-        )
+        only = f"rule {rule.name!r} allows this program with other arguments: {list(rule.arguments or ())}"
+        return False, only if rule.allow else ""
     # A rule that refuses must not be got round by setting a variable.
     if rule.allow:
         for variable in request.environment:
