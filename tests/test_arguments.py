@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from tests.ui.recording import Recording
 
 from lanline.arguments import WordParser, number, typed
 from lanline.durations import parse_duration
 from lanline.errors import UsageError
+from tests.ui.recording import Recording
 
 
 def _parser(console: Recording | None = None) -> WordParser:

@@ -26,8 +26,6 @@ are neither IPv4 in four decimal numbers nor names (RFC 3986 section 7.4, RFC 11
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from lanline.errors import AddressError
 
 LOOPBACK = "127.0.0.1"
@@ -40,9 +38,10 @@ _MAX_NAME_CHARACTERS = 253  # RFC 1035 section 2.3.4, as text
 _MAX_SHOWN_CHARACTERS = 80  # of a mistaken text in an error: enough to recognise it
 
 
-@dataclass(frozen=True, slots=True)
 class Address:
-    """Where to listen or to connect, and over which transport.
+    """Where to listen or to connect, and over which transport. Frozen, comparable, hashable.
+
+    A plain class: importing dataclasses would take longer than all else that a quick word does with an address.
 
     Args:
         scheme: `tcp`, `udp`, `tls`, `unix` or `mem`.
@@ -55,16 +54,17 @@ class Address:
         AddressError: for values that are no address.
     """
 
+    __slots__ = ("host", "path", "port", "scheme")
     scheme: str
-    host: str = ""
-    port: int = 0
-    path: str = ""
+    host: str
+    port: int
+    path: str
 
-    def __post_init__(self) -> None:
+    def __init__(self, scheme: str, host: str = "", port: int = 0, path: str = "") -> None:
+        for name, value in (("scheme", scheme), ("host", host), ("port", port), ("path", path)):
+            object.__setattr__(self, name, value)
         if self.scheme not in _SCHEMES:
-            raise AddressError(
-                f"there is no scheme {_shown(self.scheme)}: the schemes are {', '.join(_SCHEMES)}"
-            )
+            raise AddressError(f"there is no scheme {_shown(self.scheme)}: the schemes are {', '.join(_SCHEMES)}")
         if self.scheme in _NETWORK_SCHEMES:
             _check_network(self)
         else:
@@ -96,6 +96,28 @@ class Address:
         """Whether this stands for every interface of the machine: fit to listen on, not to connect to."""
         return self.host == EVERY_INTERFACE
 
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"an address does not change: make another one to set its {name}")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"an address does not change: its {name} stays")
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Address) and self._values == other._values
+
+    def __hash__(self) -> int:
+        return hash(self._values)
+
+    def __repr__(self) -> str:
+        return f"Address.parse({str(self)!r})"
+
+    def __reduce__(self) -> tuple[type[Address], tuple[str, str, int, str]]:
+        return Address, self._values
+
+    @property
+    def _values(self) -> tuple[str, str, int, str]:
+        return self.scheme, self.host, self.port, self.path
+
     def __str__(self) -> str:
         if self.scheme not in _NETWORK_SCHEMES:
             return f"{self.scheme}://{self.path}"
@@ -108,9 +130,7 @@ def _refuse_bare_path(text: str) -> None:
     if not text:
         raise AddressError("an empty text is no address")
     if text.startswith(("/", "./", "../", "~", "@")):
-        raise AddressError(
-            f"{_shown(text)} has no scheme: write unix://{_shown(text)[1:-1]} for a Unix socket"
-        )
+        raise AddressError(f"{_shown(text)} has no scheme: write unix://{_shown(text)[1:-1]} for a Unix socket")
     scheme, colon, rest = text.partition(":")
     if colon and scheme.lower() in _SCHEMES and not rest.isdigit():
         raise AddressError(f"{_shown(text)} lacks the slashes after its scheme: write {scheme.lower()}://...")
@@ -126,9 +146,7 @@ def _split_place(scheme: str, place: str, default_port: int | None) -> tuple[str
         if not bracket:
             raise AddressError(f"{_shown(place)} has no closing bracket: write {scheme}://[fe80::1]:9000")
         if ":" not in inside:
-            raise AddressError(
-                f"{_shown(inside)} stands in brackets but is no IPv6 address: leave the brackets out"
-            )
+            raise AddressError(f"{_shown(inside)} stands in brackets but is no IPv6 address: leave the brackets out")
         host, colon, port = inside, after[:1], after[1:]
         if colon not in ("", ":"):
             raise AddressError(
@@ -146,9 +164,7 @@ def _split_place(scheme: str, place: str, default_port: int | None) -> tuple[str
 def _port(scheme: str, place: str, text: str, default_port: int | None) -> int:
     if not text:
         if default_port is None:
-            raise AddressError(
-                f"{_shown(place)} has no port: write {scheme}://{_shown(place)[1:-1].rstrip(':')}:9000"
-            )
+            raise AddressError(f"{_shown(place)} has no port: write {scheme}://{_shown(place)[1:-1].rstrip(':')}:9000")
         return default_port
     if not (text.isascii() and text.isdigit()):
         raise AddressError(f"the port {_shown(text)} is not a number: write 0 to {_MAX_PORT}")
@@ -164,9 +180,7 @@ def _check_network(address: Address) -> None:
         raise AddressError(f"the port {address.port} is out of range: write 0 to {_MAX_PORT}")
     host = address.host
     if not host:
-        raise AddressError(
-            f"a {address.scheme} address needs a host: {LOOPBACK}, a name, or * for every interface"
-        )
+        raise AddressError(f"a {address.scheme} address needs a host: {LOOPBACK}, a name, or * for every interface")
     if ":" in host:
         _check_ipv6(host)
     elif host != EVERY_INTERFACE:
@@ -183,9 +197,7 @@ def _check_ipv6(host: str) -> None:
     try:
         IPv6Address(bare)
     except AddressValueError:
-        raise AddressError(
-            f"the host {_shown(host)} is no IPv6 address: write it as in [fe80::1%eth0]"
-        ) from None
+        raise AddressError(f"the host {_shown(host)} is no IPv6 address: write it as in [fe80::1%eth0]") from None
 
 
 def _check_name(host: str) -> None:
@@ -193,20 +205,14 @@ def _check_name(host: str) -> None:
     if len(host) > _MAX_NAME_CHARACTERS:
         raise AddressError(f"a host of {len(host)} characters, limit {_MAX_NAME_CHARACTERS} characters")
     if not _is_name(host) or not all(labels):
-        raise AddressError(
-            f"the host {_shown(host)} is no name: write letters, digits, '-', '_' and single dots"
-        )
+        raise AddressError(f"the host {_shown(host)} is no name: write letters, digits, '-', '_' and single dots")
     if _is_number(labels[-1]) and not _is_ipv4(host):
-        raise AddressError(
-            f"the host {_shown(host)} is neither a name nor IPv4: write four numbers, as in 192.168.1.7"
-        )
+        raise AddressError(f"the host {_shown(host)} is neither a name nor IPv4: write four numbers, as in 192.168.1.7")
 
 
 def _check_local(address: Address) -> None:
     if address.host or address.port:
-        raise AddressError(
-            f"a {address.scheme} address has neither host nor port: write {address.scheme}://name"
-        )
+        raise AddressError(f"a {address.scheme} address has neither host nor port: write {address.scheme}://name")
     path = address.path
     if address.scheme == "mem":
         if not _is_name(path):
@@ -214,9 +220,7 @@ def _check_local(address: Address) -> None:
                 f"the name {_shown(path)} is no mem name: write letters, digits, '.', '_', '-', mem://hub"
             )
     elif path in ("", "@"):
-        raise AddressError(
-            f"unix://{path} has an empty path: write unix:///tmp/x.sock, unix://x.sock or unix://@x"
-        )
+        raise AddressError(f"unix://{path} has an empty path: write unix:///tmp/x.sock, unix://x.sock or unix://@x")
     elif "\0" in path:
         raise AddressError(f"the path {_shown(path)} holds a NUL character, which no path may")
 

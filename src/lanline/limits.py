@@ -1,19 +1,18 @@
 """Limits and timeouts: frozen values with units in their names, and the reason for each number.
 
 The table is `trust.md`'s "Limits" (docs/explanation/trust.md); nothing that comes over the network raises one,
-only the owner of this machine does, with `dataclasses.replace`.
+only the owner of this machine does, with `LAN._replace(...)`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 KiB = 1024
 MiB = 1024 * KiB
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(NamedTuple):
     """What one node or server accepts. Sizes in bytes, times in seconds."""
 
     max_frame_bytes: int = 64 * KiB

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -18,7 +17,7 @@ from lanline.transport.tls import client_context, server_context
 from .certificates import HUB, Room
 
 KINDS = ("tcp", "unix", "tls", "mutual", "mem", "mem+latency")
-ROOMY = replace(LAN, max_connections_per_address=1000)
+ROOMY = LAN._replace(max_connections_per_address=1000)
 PATIENCE = 10.0
 """Seconds after which a test that waits for something is wrong about it."""
 

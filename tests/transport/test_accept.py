@@ -7,7 +7,6 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,7 @@ from .conftest import Run
 from .floods import SIGN, Welcoming, clients, node_port, read_all, read_some, until
 from .recorder import Recorder
 
-FEW = replace(LAN, max_strangers=4, max_strangers_per_address=2)
+FEW = LAN._replace(max_strangers=4, max_strangers_per_address=2)
 
 
 def test_the_oldest_stranger_of_an_address_makes_way_for_the_newest(run: Run[Any]) -> None:
@@ -39,6 +38,19 @@ def test_the_oldest_stranger_of_an_address_makes_way_for_the_newest(run: Run[Any
             assert await read_some(new[0]) == b"yes"
             old[1].sendall(b"L")
             assert await read_some(old[1]) == b"yes"
+        await listener.close()
+
+    run(main())
+
+
+def test_a_member_in_the_middle_of_a_burst_from_its_own_address_gets_in(run: Run[Any]) -> None:
+    async def main() -> None:
+        listener = await node_port(FEW)
+        with clients(listener, 1) as member:
+            member[0].sendall(b"L")
+            with clients(listener, 30):  # all in the queue before the loop has its first turn
+                assert await read_some(member[0]) == b"yes"
+                await until(listener, accepted=31)
         await listener.close()
 
     run(main())
@@ -78,7 +90,7 @@ def test_the_oldest_stranger_of_all_makes_way_beyond_the_limit_in_all(run: Run[A
 
 def test_a_stranger_who_is_not_welcomed_in_time_is_dropped(run: Run[Any]) -> None:
     async def main() -> None:
-        listener = await node_port(replace(LAN, handshake=0.05), entrances=[Entrance("mute", b"L", _Mute)])
+        listener = await node_port(LAN._replace(handshake=0.05), entrances=[Entrance("mute", b"L", _Mute)])
         with clients(listener, 1) as waiting:
             waiting[0].sendall(b"L")
             assert await read_all(waiting[0]) == b"RESET"
@@ -91,7 +103,7 @@ def test_a_stranger_who_is_not_welcomed_in_time_is_dropped(run: Run[Any]) -> Non
 
 def test_somebody_silent_is_told_what_the_port_is_before_the_end(run: Run[Any]) -> None:
     async def main() -> None:
-        listener = await node_port(replace(LAN, handshake=0.05))
+        listener = await node_port(LAN._replace(handshake=0.05))
         with clients(listener, 1) as silent:
             assert await read_all(silent[0]) == SIGN
         await listener.close()
@@ -101,7 +113,7 @@ def test_somebody_silent_is_told_what_the_port_is_before_the_end(run: Run[Any]) 
 
 def test_a_welcomed_connection_outlives_the_handshake_time(run: Run[Any]) -> None:
     async def main() -> None:
-        listener = await node_port(replace(LAN, handshake=0.05))
+        listener = await node_port(LAN._replace(handshake=0.05))
         with clients(listener, 1) as member, clients(listener, 1, "127.0.0.2") as silent:
             member[0].sendall(b"L")
             assert await read_some(member[0]) == b"yes"
@@ -115,7 +127,7 @@ def test_a_welcomed_connection_outlives_the_handshake_time(run: Run[Any]) -> Non
 
 def test_a_full_house_refuses_the_newest(run: Run[Any], caplog: pytest.LogCaptureFixture) -> None:
     async def main() -> None:
-        listener = await tcp.listen(Address("tcp", "127.0.0.1"), Welcoming, limits=replace(LAN, max_connections=3))
+        listener = await tcp.listen(Address("tcp", "127.0.0.1"), Welcoming, limits=LAN._replace(max_connections=3))
         with clients(listener, 3) as members, clients(listener, 2) as late:
             assert await read_all(late[0]) == b""
             assert await read_all(late[1]) == b""
@@ -147,7 +159,7 @@ def test_a_burst_of_clients_of_a_plain_server_is_served_whole(run: Run[Any]) -> 
 
 def test_a_member_beyond_its_limit_is_not_welcomed_and_the_older_ones_stay(run: Run[Any]) -> None:
     async def main() -> None:
-        listener = await node_port(replace(LAN, max_connections_per_member=2))
+        listener = await node_port(LAN._replace(max_connections_per_member=2))
         with clients(listener, 3) as sockets:
             answers = []
             for sock in sockets:
@@ -232,7 +244,7 @@ def test_a_handshake_that_fails_is_one_line_without_traceback(
 
 def test_a_tls_client_may_take_its_handshake_time_and_no_more(run: Run[Any], room: Room) -> None:
     async def main() -> None:
-        quick = replace(LAN, handshake=0.05)
+        quick = LAN._replace(handshake=0.05)
         listener = await node_port(quick, entrances=[Entrance("link", TLS_PREFIX, Recorder, tls=room.accepting())])
         with clients(listener, 1) as sockets:
             sockets[0].sendall(b"\x16\x03\x01\x02")

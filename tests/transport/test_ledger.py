@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lanline.limits import LAN, Limits
 from lanline.transport.ledger import Entry, Ledger, Standing
 
-SMALL = replace(
-    LAN,
+SMALL = LAN._replace(
     max_connections=6,
     max_connections_per_address=4,
     max_connections_per_member=2,
@@ -63,6 +60,22 @@ def test_who_has_spoken_stays_longer_than_who_is_silent() -> None:
     _enter(ledger, "10.0.0.1", 0.0, spoke=True)
     silent = _enter(ledger, "10.0.0.1", 1.0)
     assert ledger.admit(Entry("10.0.0.1", 2.0)).victim is silent
+
+
+class _Late(Entry):
+    """One whose bytes have come without anybody having looked yet."""
+
+    def has_spoken(self) -> bool:
+        return True
+
+
+def test_who_would_have_to_go_is_looked_at_once_more() -> None:
+    ledger: Ledger[Entry] = Ledger(SMALL)
+    late = _Late("10.0.0.1", 0.0)
+    ledger.admit(late)
+    silent = _enter(ledger, "10.0.0.1", 1.0)
+    assert ledger.admit(Entry("10.0.0.1", 2.0)).victim is silent
+    assert late.spoke
 
 
 def test_the_newest_is_refused_when_all_others_are_welcome() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -81,7 +80,7 @@ def test_a_thousand_strangers_are_nobodys_trouble_and_a_member_has_its_limit(run
             arrivals.append(arrival)
             return Recorder(arrival)
 
-        limits = replace(LAN, max_connections_per_member=2)
+        limits = LAN._replace(max_connections_per_member=2)
         listener = await memory.listen(HUB, factory, limits=limits, welcome_at_once=False)
         clients = [Recorder() for _ in range(1000)]
         for client in clients:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -143,7 +142,7 @@ def test_who_pours_in_bytes_while_turned_away_is_cut_off(run: Run[Any], room: Ro
 
 def test_who_is_turned_away_and_stays_is_dropped_in_time(run: Run[Any], room: Room) -> None:
     async def main() -> None:
-        listener = await node_port(replace(LAN, handshake=0.05), entrances=_entrances(room))
+        listener = await node_port(LAN._replace(handshake=0.05), entrances=_entrances(room))
         with clients(listener, 1) as sockets:
             sockets[0].sendall(b"what?")
             await until(listener, strangers=1)

@@ -29,8 +29,6 @@ from lanline.errors import (
     UsageError,
     call_error,
 )
-from lanline.framing.base import Framing
-from lanline.framing.raw import Raw
 from lanline.limits import LAN, Limits
 from lanline.link.values import decoder, encode, is_raw
 from lanline.session import events, frames
@@ -39,6 +37,8 @@ from lanline.transport import sockets
 
 if TYPE_CHECKING:
     import ssl
+
+    from lanline.framing.base import Framing
 
 _READ_BYTES: Final = 256 * 1024
 
@@ -64,8 +64,11 @@ def connect(
         AddressError, ConnectFailed: see there.
     """
     where = address if isinstance(address, Address) else Address.parse(address)
-    sock = _connected(where, tls, server_name, timeout)
-    return Channel(sock, framing or Raw(), str(where))
+    if framing is None:
+        from lanline.framing.raw import Raw  # here, not above: links never need it
+
+        framing = Raw()
+    return Channel(_connected(where, tls, server_name, timeout), framing, str(where))
 
 
 def connect_link(

@@ -13,10 +13,12 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from lanline.errors import StateDamaged, StateNotSaved, StateUnsafe
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 OWNER_ONLY: Final = 0o077
 """Permission bits that no secret may have set."""

@@ -16,7 +16,6 @@ from typing import Final
 
 from lanline.address import Address
 from lanline.errors import ChannelBroken, ConnectFailed, ListenFailed
-from lanline.transport.occupant import occupant_of_port
 
 _START_FIRST: Final = "start the server first, or check the address: `lanline status` on that machine shows its port."
 _FIREWALL: Final = "check that the machine is on, that the address is right, and that no firewall is in between."
@@ -260,6 +259,9 @@ def _in_use(address: Address) -> ListenFailed:
             f"{address} is in use: another server listens there",
             advice="stop that server, or choose another path.",
         )
+    # Here, not above: reading /proc loads more modules than connecting does.
+    from lanline.transport.occupant import occupant_of_port
+
     owner = occupant_of_port(address.port)
     by = f" by {owner}" if owner else ""
     return ListenFailed(

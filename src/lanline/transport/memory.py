@@ -14,7 +14,6 @@ import os
 import sys
 import weakref
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from lanline.address import Address
@@ -145,7 +144,7 @@ class MemoryListener:
         self._address = address
         self._welcome_at_once = welcome_at_once
         # Counted, not limited: a room of a thousand nodes may start in one turn of the loop.
-        boundless = replace(limits, max_connections=sys.maxsize, max_strangers=sys.maxsize)
+        boundless = limits._replace(max_connections=sys.maxsize, max_strangers=sys.maxsize)
         self._ledger: Ledger[_Guest] = Ledger(boundless, expires=False)
         self._names = names
         self._accepted = 0

@@ -17,7 +17,6 @@ import asyncio
 import errno
 import socket
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from lanline.address import Address
@@ -238,4 +237,4 @@ def _listening(family: int, place: tuple[Any, ...], backlog: int, *, is_dual: bo
 def _real_address(address: Address, sock: socket.socket) -> Address:
     """The address as asked for, with the real port; for a name, the IP address the socket has."""
     host, port = sock.getsockname()[:2]
-    return replace(address, host=address.host if address.is_every_interface else host, port=port)
+    return Address(address.scheme, address.host if address.is_every_interface else host, port)

@@ -14,10 +14,8 @@ https://no-color.org, UAX #11 (widths).
 
 from __future__ import annotations
 
-import json
 import os
 import sys
-import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from typing import TextIO
 
@@ -111,6 +109,8 @@ class TerminalConsole:
 
     def json(self, value: object) -> None:
         """See `Console.json`."""
+        import json  # here, not above: most words are not asked for it
+
         self._print(self._out, clean_json(json.dumps(value, ensure_ascii=False, allow_nan=False)) + "\n")
 
     def raw(self, data: bytes, stream: Stream = "stdout") -> None:
@@ -248,6 +248,8 @@ def width_of(text: str) -> int:
 
 
 def _character_width(character: str) -> int:
+    import unicodedata
+
     if unicodedata.category(character) in ("Mn", "Me"):
         return 0
     return 2 if unicodedata.east_asian_width(character) in ("W", "F") else 1
