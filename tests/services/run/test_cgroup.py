@@ -84,6 +84,16 @@ def test_sweeping_removes_what_is_empty_and_nothing_else(parent: str) -> None:
     assert cgroup.remove(full)
 
 
+def test_the_empty_group_of_another_living_node_is_let_be(parent: str) -> None:
+    with child("sleep", "60") as other:
+        group = f"{parent}/lanline-{other.pid}-1"
+        os.mkdir(group)
+        cgroup.sweep(parent)
+        assert os.path.exists(group)
+    cgroup.sweep(parent)
+    assert not os.path.exists(group)
+
+
 def test_what_is_not_there_is_answered_with_no() -> None:
     nowhere = "/sys/fs/cgroup/nowhere-at-all"
     assert cgroup.make(nowhere, 1) is None

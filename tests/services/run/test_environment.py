@@ -70,6 +70,6 @@ def test_the_language_of_the_node_is_the_language_of_its_jobs(monkeypatch: pytes
 
 def test_the_declared_encoding_is_the_locales() -> None:
     code = "from lanline.services.run.environment import job_encoding; print(job_encoding())"
-    environment = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0", "PATH": os.environ["PATH"]}
+    environment = {**os.environ, "LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
     done = subprocess.run(python(code), capture_output=True, text=True, timeout=15, env=environment, check=True)
     assert done.stdout.strip() == "ANSI_X3.4-1968"

@@ -183,7 +183,9 @@ def test_what_does_not_hear_is_killed_after_the_commands_own_grace() -> None:
 
 def test_the_last_words_after_sigterm_are_heard() -> None:
     async def body(table: JobTable) -> None:
-        async with await start(table, "sh", "-c", "trap 'echo bye; exit 7' TERM; echo up; sleep 60 & wait") as job:
+        async with await start(
+            table, "sh", "-c", "trap 'echo bye; exit 7' TERM; echo up; while :; do sleep 60 & wait; done"
+        ) as job:
             await read_until(job, b"up\n")
             await job.cancel("enough")
             assert await job.read() == (Stream.OUT, b"bye\n")
@@ -403,13 +405,18 @@ def test_a_status_that_somebody_else_took_is_said_to_be_lost() -> None:
         async with await start(table, "sh", "-c", "echo up; exec sleep 60") as job:
             assert job.pid is not None
             await read_until(job, b"up\n")
-            os.kill(job.pid, signal.SIGKILL)
-            await asyncio.to_thread(os.waitpid, job.pid, 0)
+            _end_and_reap(job.pid)
             ended = await job.discard()
             assert type(ended.outcome).__name__ == "Lost"
             assert ended.cpu_s is None
 
     check(body)
+
+
+def _end_and_reap(pid: int) -> None:
+    """Without a turn of the loop in between, so that the job cannot have seen the status first."""
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
 
 
 def test_a_job_can_be_told_apart_in_a_log() -> None:

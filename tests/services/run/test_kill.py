@@ -73,7 +73,7 @@ def test_what_does_not_hear_sigterm_is_killed_after_the_grace() -> None:
 
 def test_what_hears_sigterm_is_not_killed() -> None:
     value = _mark()
-    with child("sh", "-c", "trap 'exit 7' TERM; echo up; sleep 60 & wait", value=value) as popen:
+    with child("sh", "-c", "trap 'exit 7' TERM; echo up; while :; do sleep 60 & wait; done", value=value) as popen:
         assert _line(popen) == b"up\n"
         assert kill.end([Target(mark=value)], grace=5.0).left == ()
         assert popen.wait() == 7
@@ -81,7 +81,7 @@ def test_what_hears_sigterm_is_not_killed() -> None:
 
 def test_without_a_grace_nobody_is_asked() -> None:
     value = _mark()
-    with child("sh", "-c", "trap 'exit 7' TERM; echo up; sleep 60 & wait", value=value) as popen:
+    with child("sh", "-c", "trap 'exit 7' TERM; echo up; while :; do sleep 60 & wait; done", value=value) as popen:
         assert _line(popen) == b"up\n"
         assert kill.end([Target(mark=value)], grace=0).left == ()
         assert popen.wait() == -signal.SIGKILL

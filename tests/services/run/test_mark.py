@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import subprocess
@@ -9,7 +10,8 @@ import subprocess
 import pytest
 from tests.services.run.watching import SCATTERED, child, python, watching
 
-from lanline.services.run.mark import Marks, carrying, marked
+from lanline.services.run import mark
+from lanline.services.run.mark import Marks, carrying, free_blocks, marked
 
 
 def _block() -> Marks:
@@ -48,31 +50,32 @@ def test_a_mark_survives_setsid_double_forks_and_an_empty_environment() -> None:
         assert len({os.getsid(pid) for pid in found}) == 2
         with watching(found) as watch:
             for pid in found:
-                os.kill(pid, 9)
+                with contextlib.suppress(ProcessLookupError):  # a shell that was on its way out
+                    os.kill(pid, 9)
             popen.wait()
             assert watch.wait_gone() == set()
     assert marked(value) == []
 
 
-def test_a_block_that_somebody_carries_a_value_of_is_not_chosen() -> None:
-    code = """
-import resource, subprocess
-from lanline.services.run.mark import Marks, carrying
-resource.setrlimit(resource.RLIMIT_MSGQUEUE, (4096, 4096))  # room for two blocks: 2048 and 3072
-print(sorted({Marks.choose().base for _ in range(40)}))
-for value in (2055, 3073):
-    with carrying(value):
-        child = subprocess.Popen(["sleep", "60"])
-    found = [Marks.choose() for _ in range(10)]
-    print(sorted({marks.base for marks in found if marks}))
-    if found[0] is not None:
-        first = child
-child.kill(); first.kill(); child.wait(); first.wait()
-"""
-    with child(*python(code)) as popen:
-        assert popen.stdout is not None
-        assert popen.stdout.read().decode().splitlines() == ["[2048, 3072]", "[3072]", "[]"]
-        assert popen.wait() == 0
+@pytest.mark.parametrize(
+    ("taken", "free"),
+    [
+        ((), [100, 110, 120]),
+        ((100,), [110, 120]),
+        ((119,), [100, 120]),
+        ((99, 130, 134, 5000), [100, 110, 120]),
+        ((105, 110, 129), []),
+    ],
+)
+def test_a_block_that_somebody_carries_a_value_of_is_not_free(taken: tuple[int, ...], free: list[int]) -> None:
+    assert free_blocks(100, 135, 10, taken) == free
+
+
+def test_what_a_living_process_carries_is_seen_when_a_block_is_chosen() -> None:
+    marks = _block()
+    with child("sleep", "60", value=marks.base + 7):
+        assert marks.base + 7 in mark._values_in_use()
+    assert marks.base + 7 not in mark._values_in_use()
 
 
 def test_values_are_below_the_ordinary_limit_and_in_its_upper_half() -> None:

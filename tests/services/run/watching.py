@@ -22,7 +22,7 @@ from lanline.services.run.table import JobTable
 NODE = f"test-{os.getpid()}"
 SOURCE = str(Path(str(lanline.__file__)).parents[1])
 
-SCATTERED = """(setsid sh -c 'env -i sh -c "sleep 61 & sleep 62 & echo up; wait"' &) ; sleep 63"""
+SCATTERED = """sleep 63 & (setsid sh -c 'env -i sh -c "sleep 61 & sleep 62 & echo up; wait"' &) ; wait"""
 """At least five processes in two sessions, some of them twice forked without environment; says `up` when all run."""
 
 
@@ -59,11 +59,14 @@ async def read_until(job: Job, text: bytes) -> bytes:
 
 
 class Watch:
-    """Pidfds of processes, opened while they are known to live. Close it."""
+    """Pidfds of processes that live now. Close it."""
 
     def __init__(self, pids: Iterable[int]) -> None:
         self.pids = list(pids)
-        self._fds = {os.pidfd_open(pid): pid for pid in self.pids}
+        self._fds: dict[int, int] = {}
+        for pid in self.pids:
+            with contextlib.suppress(ProcessLookupError):  # a shell on its way out when it was listed
+                self._fds[os.pidfd_open(pid)] = pid
 
     def wait_gone(self, seconds: float = 5.0) -> set[int]:
         """Those that still live when all have ended or the time is over."""

@@ -105,12 +105,17 @@ def remove(folder: str) -> bool:
 
 
 def sweep(parent: str) -> int:
-    """Removes the empty groups that nodes killed earlier have left in `parent`. Returns how many."""
+    """Removes the empty groups in `parent` that this node, or one that is dead, has left. Returns how many.
+
+    Those of a living node are let be: one that was just made is empty too.
+    """
     removed = 0
     with contextlib.suppress(OSError):  # a folder that cannot be listed has nothing we could remove
         for name in os.listdir(parent):
-            if name.startswith(_PREFIX):
-                removed += remove(f"{parent}/{name}")
+            maker = name.removeprefix(_PREFIX).partition("-")[0]
+            if name.startswith(_PREFIX) and maker.isdecimal():
+                if int(maker) == os.getpid() or not os.path.exists(f"/proc/{maker}"):
+                    removed += remove(f"{parent}/{name}")
     return removed
 
 

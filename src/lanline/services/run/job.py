@@ -22,6 +22,7 @@ import asyncio
 import contextlib
 import enum
 import os
+import signal as signals
 import threading
 from collections.abc import Callable
 from concurrent.futures import Executor
@@ -30,6 +31,7 @@ from time import monotonic
 from types import TracebackType
 from typing import NamedTuple, Self
 
+from lanline.errors import UsageError
 from lanline.services.run import cgroup, kill, process, spawn
 from lanline.services.run.command import Command
 from lanline.services.run.kill import Killed, Target
@@ -41,6 +43,9 @@ from lanline.services.run.spawn import Spawned
 
 LOST_GRACE = 0.5
 """Seconds between SIGTERM and SIGKILL when nobody waits for the job any more."""
+
+SIGNALS = ("INT", "TERM", "KILL", "HUP", "QUIT", "USR1", "USR2", "STOP", "CONT")
+"""Names of what a caller may send to its own job."""
 
 _SHORT = 1.0
 """Seconds in which no machine gives out as many pids as its counter holds (`process.newer_than`)."""
@@ -64,14 +69,14 @@ class Crew(NamedTuple):
         spawners: threads for spawns.
         killers: threads for kills and scans, as many as there can be jobs.
         group_parent: the folder to make control groups in; None for none.
-        on_ended: called once with each job that is over.
+        on_ended: called once with each job that is over, and its last word.
     """
 
     lifeline: Lifeline
     spawners: Executor
     killers: Executor
     group_parent: str | None
-    on_ended: Callable[[Job], None]
+    on_ended: Callable[[Job, Ended], None]
 
 
 class Job:
@@ -199,7 +204,36 @@ class Job:
         """Ends a job that was never started."""
         self._settle(Ended(outcome))
 
-    def launch(self, crew: Crew, key: int, target: Target, environment: dict[str, str], cwd: str) -> None:
+    def signal(self, name: str) -> bool:
+        """Sends a signal to the command and what shares its process group. Not a way to end a job for certain.
+
+        Args:
+            name: one of `SIGNALS`.
+
+        Returns:
+            Whether there was anybody to send it to.
+
+        Raises:
+            UsageError: lanline sends no signal of this name.
+        """
+        if name not in SIGNALS:
+            raise UsageError(f"there is no signal {name[:20]!r} to send: there are {', '.join(SIGNALS)}")
+        if self._spawned is None or self.state is State.ENDED or self._spawned.popen.returncode is not None:
+            return False
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._spawned.pid, getattr(signals, f"SIG{name}"))
+            return True
+        return False
+
+    def launch(
+        self,
+        crew: Crew,
+        key: int,
+        target: Target,
+        environment: dict[str, str],
+        cwd: str,
+        permit: Callable[[], Refused | None] | None = None,
+    ) -> None:
         """Starts it. The guardian hears of it first.
 
         Args:
@@ -208,6 +242,7 @@ class Job:
             target: its mark, and the moment before which nothing of it can have begun.
             environment: all of its environment.
             cwd: the folder to start in.
+            permit: asked right before the spawn, in its thread.
         """
         self._crew = crew
         self._key = key
@@ -222,10 +257,10 @@ class Job:
             mark=target.mark,
             program=self.command.program,
         )
-        future = self._loop.run_in_executor(crew.spawners, work)
+        future = self._loop.run_in_executor(crew.spawners, _permitted, permit, work)
         future.add_done_callback(partial(self._on_spawned, cwd=cwd))
 
-    def _on_spawned(self, future: asyncio.Future[Spawned], *, cwd: str) -> None:
+    def _on_spawned(self, future: asyncio.Future[Spawned | Refused], *, cwd: str) -> None:
         error = future.exception()
         if isinstance(error, OSError | ValueError):
             self._settle(Ended(spawn.spawn_failed(error, self.command.argv, cwd)))
@@ -234,7 +269,11 @@ class Job:
             self._settle(Ended(Lost(f"the spawn failed in a way that was not foreseen: {error!r}")))
             return
         assert self._crew is not None
-        now = self._spawned = future.result()
+        now = future.result()
+        if isinstance(now, Refused):
+            self._settle(Ended(now))
+            return
+        self._spawned = now
         self.state = State.RUNNING
         self._output = Output(now.out_fd, now.err_fd)
         self._output.closed.add_done_callback(lambda _: self._conclude())
@@ -398,7 +437,7 @@ class Job:
                 self._crew.lifeline.marks.give_back(self._target.mark)
             if self._target.group:
                 cgroup.remove(self._target.group)
-            self._crew.on_ended(self)
+            self._crew.on_ended(self, ended)
 
     def _release(self) -> None:
         """Reaps the leader if that was not done, and closes its pidfd."""
@@ -414,3 +453,8 @@ class Job:
         for timer in self._timers:
             timer.cancel()
         self._timers.clear()
+
+
+def _permitted(permit: Callable[[], Refused | None] | None, work: Callable[[], Spawned]) -> Spawned | Refused:
+    refused = permit() if permit is not None else None
+    return work() if refused is None else refused

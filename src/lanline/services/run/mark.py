@@ -27,7 +27,7 @@ import contextlib
 import random
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from lanline.services.run import process
 
@@ -98,13 +98,8 @@ class Marks:
             return None
         low, high = bounds
         size = min(BLOCK, high - low)
-        taken = {value for value in _values_in_use() if low <= value < high}
-        blocks = list(range(low, high - size + 1, size))
-        random.SystemRandom().shuffle(blocks)
-        for base in blocks:
-            if not any(base <= value < base + size for value in taken):
-                return cls(base, size)
-        return None
+        free = free_blocks(low, high, size, _values_in_use())
+        return cls(random.SystemRandom().choice(free), size) if free else None
 
     def is_reserved_by(self, guardian: int) -> bool:
         """Whether the guardian with this pid, and nobody else, carries the first value of the block."""
@@ -131,6 +126,19 @@ class Marks:
     def give_back(self, value: int) -> None:
         """The job with this value is over. Another job gets it only after a whole turn, and a scan."""
         self._held.discard(value)
+
+
+def free_blocks(low: int, high: int, size: int, taken: Collection[int]) -> list[int]:
+    """The first values of the blocks between two bounds in which no value is taken.
+
+    Args:
+        low: the lowest value a block may hold.
+        high: one above the highest.
+        size: values in a block.
+        taken: values that living processes carry.
+    """
+    used = {(value - low) // size for value in taken if low <= value < high}
+    return [low + block * size for block in range((high - low) // size) if block not in used]
 
 
 def marked(value: int, *, since_ticks: int = 0) -> list[int]:

@@ -55,10 +55,12 @@ class Cancelled(msgspec.Struct, frozen=True, array_like=True, tag="cancelled"):
 
 
 class Refused(msgspec.Struct, frozen=True, array_like=True, tag="refused"):
-    """The machine would not run it. Nothing was started. `rule` names the rule, `text` is one sentence."""
+    """The machine would not run it. Nothing was started. `rule` names the rule, `text` is one sentence, `advice` says
+    what to try; it can be empty."""
 
     rule: str
     text: str
+    advice: str = ""
 
 
 class Unreachable(msgspec.Struct, frozen=True, array_like=True, tag="unreachable"):

@@ -3,7 +3,7 @@
 The node writes a slot with one system call and nobody is woken by it; the guardian reads the file only when
 the node is gone. So a job costs the node 2 us here, where a line in a pipe would wake a second process for
 each job (0.1 ms on a machine with two cores), a guardian that was replaced needs to be told nothing, and no
-pipe can run full. docs/decisions/0020-guardian-reads-a-shared-file.md has the figures.
+pipe can run full. docs/decisions/0020-the-guardian-reads-a-shared-register.md has the figures.
 
 A slot is `SLOT_BYTES` long: `MARK LEADER START SINCE GROUP`, the fields of `kill.Target` in decimal and the
 path at the end, filled up with NUL; a slot of NULs is free. A slot lies in one page and is written in one

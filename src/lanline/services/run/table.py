@@ -12,6 +12,7 @@ import os
 import secrets
 import sys
 from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Self
 
@@ -20,7 +21,7 @@ from lanline.services.run.command import Command
 from lanline.services.run.job import LOST_GRACE, Crew, Job
 from lanline.services.run.kill import Target
 from lanline.services.run.lifeline import Lifeline
-from lanline.services.run.outcome import Refused
+from lanline.services.run.outcome import Ended, Refused
 
 MAX_JOBS = 8
 """Jobs at once on one node (the table of limits in trust.md)."""
@@ -39,9 +40,17 @@ class JobTable:
         node: the name of this node, for LANLINE_NODE.
         max_jobs: jobs at once; the next one is refused.
         use_groups: False leaves control groups out even where they could be had.
+        on_ended: called on the loop with each job that was launched and is over, and its last word.
     """
 
-    def __init__(self, node: str, *, max_jobs: int = MAX_JOBS, use_groups: bool = True) -> None:
+    def __init__(
+        self,
+        node: str,
+        *,
+        max_jobs: int = MAX_JOBS,
+        use_groups: bool = True,
+        on_ended: Callable[[Job, Ended], None] | None = None,
+    ) -> None:
         self.node = node
         self.max_jobs = max_jobs
         self._jobs: dict[bytes, Job] = {}
@@ -54,18 +63,26 @@ class JobTable:
         self._idle = asyncio.Event()
         self._idle.set()
         self._is_closed = False
+        self._tell = on_ended
 
     def __repr__(self) -> str:
         return f"<JobTable node={self.node!r} jobs={len(self._jobs)}/{self.max_jobs} {self.containment}>"
 
     @classmethod
-    async def open(cls, node: str, *, max_jobs: int = MAX_JOBS, use_groups: bool = True) -> Self:
+    async def open(
+        cls,
+        node: str,
+        *,
+        max_jobs: int = MAX_JOBS,
+        use_groups: bool = True,
+        on_ended: Callable[[Job, Ended], None] | None = None,
+    ) -> Self:
         """Makes a table and starts its guardian.
 
         Raises:
             RoomError: the guardian did not start.
         """
-        self = cls(node, max_jobs=max_jobs, use_groups=use_groups)
+        self = cls(node, max_jobs=max_jobs, use_groups=use_groups, on_ended=on_ended)
         try:
             if _cannot_run() is None:
                 lifeline = await Lifeline.open(self._spawners, self.max_jobs)
@@ -86,19 +103,28 @@ class JobTable:
         has_marks = self._crew.lifeline.marks is not None
         return "+".join(["cgroup"] * (self._group_parent is not None) + ["mark" if has_marks else "session"])
 
-    async def start(self, command: Command, *, caller: str, job_id: bytes | None = None) -> Job:
+    async def start(
+        self,
+        command: Command,
+        *,
+        caller: str,
+        job_id: bytes | None = None,
+        permit: Callable[[], Refused | None] | None = None,
+    ) -> Job:
         """Starts a command and returns when it runs, or is known not to.
 
         Args:
             command: what to run.
             caller: the member that asks.
             job_id: 16 bytes; None makes new ones.
+            permit: called once the job has its place, in the thread that spawns and right before that; what it
+                answers, other than None, keeps the command from being started. It may wait for the disk.
 
         Returns:
             The job. When it could not be started it has ended already, refused or failed.
         """
         job = Job(job_id or secrets.token_bytes(16), command, caller)
-        refused = self._judge(job) or await self._prepare(job)
+        refused = self._judge(job) or await self._prepare(job, permit)
         if refused is not None:
             self._counts["refused"] += 1
             self._drop(job)
@@ -170,7 +196,7 @@ class JobTable:
             return Refused("limit", f"{len(self._jobs)} jobs run on this node, limit {self.max_jobs} jobs")
         return None
 
-    async def _prepare(self, job: Job) -> Refused | None:
+    async def _prepare(self, job: Job, permit: Callable[[], Refused | None] | None) -> Refused | None:
         """Takes the job in and launches it; the place is taken before anything is waited for."""
         assert self._crew is not None
         asked = job.command
@@ -197,7 +223,7 @@ class JobTable:
         self._key += 1
         self._counts["started"] += 1
         target = Target(mark=mark, since=process.now_ticks())
-        job.launch(self._crew, self._key, target, variables, asked.cwd or environment.home_folder())
+        job.launch(self._crew, self._key, target, variables, asked.cwd or environment.home_folder(), permit)
         return None
 
     async def _cancel(self, jobs: tuple[Job, ...], reason: str, grace: float) -> int:
@@ -207,9 +233,11 @@ class JobTable:
             await job.wait()
         return len(jobs)
 
-    def _on_ended(self, job: Job) -> None:
+    def _on_ended(self, job: Job, ended: Ended) -> None:
         self._counts["ended"] += 1
         self._drop(job)
+        if self._tell is not None:
+            self._tell(job, ended)
 
     def _drop(self, job: Job) -> None:
         if self._jobs.get(job.id) is job:
