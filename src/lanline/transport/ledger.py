@@ -50,6 +50,10 @@ class Entry:
         self.standing = Standing.NEW
         self.member: str | None = None
 
+    def has_spoken(self) -> bool:
+        """Whether a byte of it has come, as far as can be known now. A last look before it would have to go."""
+        return self.spoke
+
 
 E = TypeVar("E", bound=Entry)
 
@@ -152,7 +156,13 @@ class Ledger(Generic[E]):
     def victim(self, host: str | None = None) -> E | None:
         """The stranger that goes first; with a host, the first of that address. None when there is none."""
         candidates = [entry for entry in self._strangers if host is None or entry.host == host]
-        return min(candidates, key=self._merit, default=None)
+        while candidates:
+            chosen = min(candidates, key=self._merit)
+            if chosen.spoke or not chosen.has_spoken():
+                return chosen
+            # Its bytes came after the last turn of the loop, in the middle of a burst: it counts as one who spoke.
+            chosen.spoke = True
+        return None
 
     def all_strangers(self) -> list[E]:
         """Everyone not welcomed, oldest first."""

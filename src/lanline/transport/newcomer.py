@@ -114,6 +114,15 @@ class Newcomer(Entry):
         """Whether dropping it closes its descriptor there and then; a transport needs a turn of the loop."""
         return self.stage in (Stage.PEEKING, Stage.LEAVING)
 
+    def has_spoken(self) -> bool:
+        """See `Entry.has_spoken`: in a burst of accepts the loop has had no turn yet to report its bytes."""
+        if self.spoke or self.stage is not Stage.PEEKING or self._sock is None:
+            return self.spoke
+        try:
+            return bool(self._sock.recv(1, socket.MSG_PEEK))
+        except OSError:
+            return False  # nothing there, or it is gone
+
     def begin(self) -> None:
         """Starts on the way in. A lone entrance without prefix has nothing to choose: no byte is awaited."""
         assert self._sock is not None
