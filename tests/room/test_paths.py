@@ -24,6 +24,16 @@ def test_without_either_it_is_the_users_state_folder(home: Path, monkeypatch: py
     assert StateFolder.find().path == home / ".local" / "state" / "lanline"
 
 
+def test_the_users_state_folder_is_where_the_desktop_rules_put_it(
+    tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("LANLINE_HOME")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    assert StateFolder.find().path == tmp_path / "lanline"
+    monkeypatch.setenv("XDG_STATE_HOME", "relative")
+    assert StateFolder.find().path == home / ".local" / "state" / "lanline"
+
+
 def test_a_tilde_and_a_relative_folder_become_absolute(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert StateFolder.find("~/here").path == home / "here"
     monkeypatch.chdir(home)
@@ -33,7 +43,7 @@ def test_a_tilde_and_a_relative_folder_become_absolute(home: Path, monkeypatch: 
 def test_finding_the_folder_loads_nothing_slow() -> None:
     code = (
         "import sys\nfrom lanline.room.paths import StateFolder\nStateFolder.find('/tmp/x').control_socket\n"
-        "print(*{'platformdirs', 'cryptography', 'asyncio', 'ssl', 'msgspec'} & set(sys.modules))"
+        "print(*{'platformdirs', 'pathlib', 'dataclasses', 'cryptography', 'asyncio', 'ssl', 'msgspec'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=15, check=True)
     assert done.stdout.split() == []

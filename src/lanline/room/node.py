@@ -44,8 +44,9 @@ from lanline.room.names import certificate_name
 from lanline.room.paths import StateFolder, ensure_folder
 from lanline.room.policyfile import load_policy
 from lanline.room.presence import News, PresenceBook, Report
+from lanline.room.records import MemberLine, NodeStatus
 from lanline.room.sealed import load_cache, save_sealed
-from lanline.room.service import MemberLine, NodeService, NodeStatus, RoomService
+from lanline.room.service import NodeService, RoomService
 from lanline.room.settings import Settings, load_settings
 from lanline.room.status import member_line, node_status
 from lanline.room.target import Selectable, expand

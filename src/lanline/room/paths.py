@@ -1,8 +1,8 @@
 """The state folder: where lanline keeps what one machine knows of its room.
 
 Names only, with the checks on who may read them; contents are the matter of the modules that own them. It
-is imported by every short-lived command, so it stays light: the standard library, and platformdirs only
-when neither `--home` nor LANLINE_HOME says where.
+is imported by every short-lived command, so it stays light: it loads pathlib only for those that look into the folder, and
+platformdirs only where the system is not Linux.
 
 Rule: the folder is 0700 and belongs to the user lanline runs as. Since the owner of each entry is checked,
 a folder put in its place by somebody else is refused, whoever may write to the folders above.
@@ -11,34 +11,58 @@ a folder put in its place by somebody else is refused, whoever may write to the 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Final
+import sys
+from typing import TYPE_CHECKING, Final
 
 from lanline.errors import StateNotSaved, StateUnsafe
 from lanline.room.disk import OTHERS_WRITE, OWNER_ONLY, check_facts, quoted
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 HOME_VARIABLE: Final = "LANLINE_HOME"
 
 
-@dataclass(frozen=True, slots=True)
 class StateFolder:
-    """One state folder, with a name for each file in it. Making the object touches nothing on disk."""
+    """One state folder, with a name for each file in it. Making the object touches nothing on disk.
 
-    path: Path
+    Args:
+        home: where it is, absolute.
+    """
+
+    __slots__ = ("home",)
+
+    def __init__(self, home: str | os.PathLike[str]) -> None:
+        self.home = os.fspath(home)
+
+    def __repr__(self) -> str:
+        return f"<StateFolder {self.home}>"
 
     @classmethod
     def find(cls, home: str | os.PathLike[str] | None = None) -> StateFolder:
         """The folder to use: `home`, else the variable LANLINE_HOME, else the user's state folder.
 
-        The last is `~/.local/state/lanline` on Linux and what platformdirs says elsewhere.
+        The last is `$XDG_STATE_HOME/lanline` or `~/.local/state/lanline` on Linux (the XDG Base Directory
+        Specification, which says that a relative variable counts for nothing) and what platformdirs says elsewhere.
         """
         chosen = home or os.environ.get(HOME_VARIABLE)
         if chosen:
-            return cls(Path(os.path.abspath(os.path.expanduser(chosen))))
-        import platformdirs
+            return cls(os.path.abspath(os.path.expanduser(chosen)))
+        if sys.platform == "linux":
+            state = os.environ.get("XDG_STATE_HOME", "")
+            folder = state if os.path.isabs(state) else os.path.expanduser("~/.local/state")
+        else:
+            import platformdirs
 
-        return cls(Path(platformdirs.user_state_dir("lanline", appauthor=False)))
+            folder = platformdirs.user_state_dir()
+        return cls(os.path.join(folder, "lanline"))
+
+    @property
+    def path(self) -> Path:
+        """The folder itself."""
+        from pathlib import Path  # here, not above: 2 ms that `lanline who` does without
+
+        return Path(self.home)
 
     @property
     def authority_key(self) -> Path:
@@ -106,6 +130,11 @@ class StateFolder:
         return self.path / "control.sock"
 
     @property
+    def control_socket_name(self) -> str:
+        """The same as text, for words that only talk to the node."""
+        return os.path.join(self.home, "control.sock")
+
+    @property
     def log(self) -> Path:
         """What a detached node would have printed."""
         return self.path / "node.log"
@@ -121,8 +150,21 @@ class StateFolder:
 
     @property
     def is_in_room(self) -> bool:
-        """Whether this machine has founded or joined a room: its certificate is there."""
-        return self.node_certificate.exists()
+        """Whether this machine has founded or joined a room: its certificate is there.
+
+        Raises:
+            StateUnsafe: the folder is not this user's to look into.
+        """
+        try:
+            os.stat(os.path.join(self.home, "node.crt"))
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError as error:
+            raise StateUnsafe(
+                f"{self.home} cannot be looked at: {error.strerror or error}",
+                advice="run lanline as the user whose node it is, or name another folder with --home.",
+            ) from error
+        return True
 
     def ensure(self) -> None:
         """Makes the folder and the audit folder, both 0700, and checks everything.
@@ -147,7 +189,7 @@ class StateFolder:
         """
         _check_folder(self.path)
         for entry in sorted(os.scandir(self.path), key=lambda entry: entry.name):
-            path = Path(entry.path)
+            path = self.path / entry.name
             if entry.is_symlink():
                 raise StateUnsafe(
                     f"{path} is a symbolic link", advice=f"look at it and remove it: ls -l {quoted(path)}"

@@ -11,7 +11,7 @@ from lanline.link.service import Service
 from lanline.room.freshness import boot_clock
 from lanline.room.keys import short_key
 from lanline.room.policyfile import explain_rule
-from lanline.room.service import MemberLine, NodeStatus
+from lanline.room.records import MemberLine, NodeStatus
 
 if TYPE_CHECKING:
     from lanline.room.node import Node
