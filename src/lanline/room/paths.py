@@ -1,8 +1,8 @@
 """The state folder: where lanline keeps what one machine knows of its room.
 
 Names only, with the checks on who may read them; contents are the matter of the modules that own them. It
-is imported by every short-lived command, so it stays light: it loads pathlib only for those that look into the folder, and
-platformdirs only where the system is not Linux.
+is imported by every short-lived command, so it stays light: it loads pathlib only for those that look into the
+folder, and platformdirs only where the system is not Linux.
 
 Rule: the folder is 0700 and belongs to the user lanline runs as. Since the owner of each entry is checked,
 a folder put in its place by somebody else is refused, whoever may write to the folders above.

@@ -1,4 +1,4 @@
-"""What a node answers to the people of its machine: records, for the endpoints that make them and the words that show them.
+"""What a node answers to the people of its machine: records, made by endpoints and shown by words.
 
 Values only, and quick to load. Texts in them come from other machines: a console cleans them.
 """
@@ -11,8 +11,8 @@ import msgspec
 
 
 class Invited(msgspec.Struct, frozen=True, array_like=True):
-    """An open invitation. Fields: the code (secret); the role it gives; how many machines; seconds it lives; addresses the
-    hub can be reached at, as `host:port`."""
+    """An open invitation. Fields: the code (secret); the role it gives; how many machines; seconds it lives; addresses
+    the hub can be reached at, as `host:port`."""
 
     code: str
     role: str
@@ -25,8 +25,8 @@ class Invited(msgspec.Struct, frozen=True, array_like=True):
 
 
 class MemberLine(msgspec.Struct, frozen=True, array_like=True):
-    """One member, with what presence knows of it. Times in seconds; a negative round trip was not measured; `last_seen` is
-    civil time by the hub's clock, 0 for never; `key` is the first 16 digits of the key's hash."""
+    """One member, with what presence knows of it. Times in seconds; a negative round trip was not measured; `last_seen`
+    is civil time by the hub's clock, 0 for never; `key` is the first 16 digits of the key's hash."""
 
     name: str
     role: str

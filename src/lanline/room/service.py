@@ -1,8 +1,8 @@
 """The endpoints of the room itself.
 
-`room` is what members ask the hub: who is here, and (operators) invitations, removals, roles. `node` is what the people of
-one machine ask their own node over its Unix socket; where only the hub can do it, the node passes it on in its own name,
-which is this person's name in the room.
+`room` is what members ask the hub: who is here, and (operators) invitations, removals, roles. `node` is what the people
+of one machine ask their own node over its Unix socket; where only the hub can do it, the node passes it on in its own
+name, which is this person's name in the room.
 """
 
 from __future__ import annotations
@@ -43,8 +43,10 @@ class RoomService(Service):
     @endpoint(role=Role.GUEST)
     async def attend(self, report: Report, caller: Caller) -> AsyncIterator[bytes]:
         """Says that the caller is here for as long as the call lives; answers with news of everybody, encoded."""
-        host, round_trip = self._node.seen_of(caller)
-        async for news in self._hub().attend(caller, host, report, round_trip):
+        if caller.is_local:
+            raise UsageError(f"{self._node.name} is here by itself, and not by its own socket")
+        self._hub()
+        async for news in self._node.attendance.attend(caller, self._node.arrived(caller), report):
             yield news
 
     @endpoint(role=Role.OPERATOR)
