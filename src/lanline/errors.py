@@ -30,6 +30,7 @@ The tree::
         CallLost                         the link went away before the answer came
       RoomError
         NotInRoom                        this machine is in no room
+      InRoomAlready                    this machine is in a room, and was to found or join one
         NodeNotRunning                   no node answers on the local socket
         NodeAlreadyRunning               another node holds the state folder
         StateUnsafe                      a state file others can read or write
@@ -192,7 +193,8 @@ class CallError(LanlineError):
         status: one of `Status`, never OK.
         text: the peer's sentence. Hostile until cleaned: pass it through `lanline.clean` before a terminal.
         may_have_run: False only when it is certain that the peer did not begin to execute the request.
-        details: machine-readable values the peer added.
+        details: machine-readable values the peer added. lanline's own are `error`, the name of the class that was raised
+            there, and `advice`, both hostile as well.
     """
 
     def __init__(
@@ -208,6 +210,11 @@ class CallError(LanlineError):
         self.text = text
         self.may_have_run = may_have_run
         self.details = details or {}
+
+    @property
+    def advice(self) -> str:
+        """What the far side would try next; else as for every error."""
+        return self.details.get("advice") or super().advice
 
 
 class CallTimeout(CallError, TimeoutError):
@@ -253,6 +260,14 @@ class NotInRoom(RoomError):
     """This machine is in no room.
 
     Try: lanline init to found a room, or lanline join ADDRESS with a code from the hub."""
+
+    exit_code = 2
+
+
+class InRoomAlready(RoomError):
+    """This machine is in a room already.
+
+    Try: lanline up to start its node, lanline leave to take it out, or --home for another folder."""
 
     exit_code = 2
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from lanline.errors import RoomError
+from lanline.errors import InRoomAlready
 from lanline.room.certificates import certificate_pem, new_authority_certificate, new_node_certificate
 from lanline.room.civil import civil_now
 from lanline.room.disk import create_secret, read_secret, write_atomic
@@ -42,12 +42,9 @@ class DatagramKey(msgspec.Struct, frozen=True):
 
 
 def check_free(folder: StateFolder) -> None:
-    """Raises RoomError when this machine is in a room already."""
+    """Raises InRoomAlready when it belongs to a room."""
     if folder.is_in_room:
-        raise RoomError(
-            f"this machine is in a room already ({folder.path})",
-            advice="lanline up starts its node; lanline leave takes it out; --home names another folder.",
-        )
+        raise InRoomAlready(f"this machine is in a room already ({folder.home})")
 
 
 def found(folder: StateFolder, room: str, node: str, settings: Settings, passphrase: str | None) -> Roster:
@@ -60,7 +57,7 @@ def found(folder: StateFolder, room: str, node: str, settings: Settings, passphr
         passphrase: for the authority key; None leaves it in the clear.
 
     Raises:
-        UsageError: a name is not allowed. RoomError: the folder is in a room already.
+        UsageError: a name is not allowed. InRoomAlready: the folder is in a room.
         StateUnsafe, StateNotSaved: the folder cannot be used.
     """
     check_free(folder)
