@@ -1,7 +1,7 @@
 """How a state folder comes to belong to a room: founding one, or keeping what the hub handed out.
 
-Blocking, and before any node runs. Either everything needed is on disk at the end, the node's certificate last (it is what
-`StateFolder.is_in_room` looks for), or the folder counts as in no room and the same word can be tried again.
+Blocking, and before any node runs. Either everything needed is on disk at the end, the node's certificate last (it is
+what `StateFolder.is_in_room` looks for), or the folder counts as in no room and the same word can be tried again.
 """
 
 from __future__ import annotations
