@@ -260,7 +260,8 @@ def _in_use(address: Address) -> ListenFailed:
             advice="stop that server, or choose another path.",
         )
     # Here, not above: reading /proc loads more modules than connecting does.
-    from lanline.transport.occupant import occupant_of_port
+
+    from lanline.transport.occupant import occupant_of_port  # here: a client never needs it, and it costs 5 ms
 
     owner = occupant_of_port(address.port)
     by = f" by {owner}" if owner else ""
