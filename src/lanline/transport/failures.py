@@ -261,7 +261,7 @@ def _in_use(address: Address) -> ListenFailed:
         )
     # Here, not above: reading /proc loads more modules than connecting does.
 
-    from lanline.transport.occupant import occupant_of_port  # here: a client never needs it, and it costs 5 ms
+    from lanline.transport.occupant import occupant_of_port  # here: a client never needs it, and it costs 2 ms
 
     owner = occupant_of_port(address.port)
     by = f" by {owner}" if owner else ""
