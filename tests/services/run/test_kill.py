@@ -87,6 +87,22 @@ def test_without_a_grace_nobody_is_asked() -> None:
         assert popen.wait() == -signal.SIGKILL
 
 
+def test_what_is_forked_after_sigterm_is_asked_too() -> None:
+    value = _mark()
+    text = "trap 'sleep 60; exit 7' TERM; echo up; while :; do sleep 60 & wait; done"
+    with child("sh", "-c", text, value=value) as popen:
+        assert _line(popen) == b"up\n"
+        killed = kill.end([Target(mark=value)], grace=60.0)
+        assert killed.left == ()
+        assert killed.seconds < 10
+        assert popen.wait() == 7
+
+
+def test_no_signal_ever_goes_to_a_whole_group() -> None:
+    for pid in (-1, 0, 1):
+        assert not kill._signal_by_pid(Process(pid, 0, 0, 0, False), [signal.SIGKILL])
+
+
 def test_a_hurry_ends_the_grace() -> None:
     value = _mark()
     reading, writing = os.pipe()

@@ -34,6 +34,9 @@ CERTAIN = 5.0
 """Seconds that SIGKILL gets to take effect. Beyond it something cannot be killed: it waits in a driver, or it
 runs under another user."""
 
+_RESCAN = 0.25
+"""Seconds between looks for processes that a job has forked since it was asked to end."""
+
 _WAITED = 256
 """Pidfds held at once while waiting. The next scan sees the rest."""
 
@@ -146,14 +149,15 @@ class _Ending:
         self._began = time.monotonic()
         self._signalled: set[tuple[int, int]] = set()
         self._scans = 0
+        self._is_hurried = False
 
     def ask(self, deadline: float) -> None:
-        """SIGTERM to whoever has not had it, until nobody is left or the deadline has passed."""
-        while (found := self._find(deadline)) and time.monotonic() < deadline:
+        """SIGTERM to whoever has not had it, until nobody is left, the deadline has passed or somebody hurries."""
+        while not self._is_hurried and time.monotonic() < deadline and (found := self._find(deadline)):
             fresh = [each for each in found if (each.pid, each.start_ticks) not in self._signalled]
             self._send(fresh, signal.SIGTERM, signal.SIGCONT)
-            if not self._wait(found, deadline, self._hurry):
-                return
+            # Look again soon: a shell may have forked once more before it acted on its signal, and wait for that.
+            self._wait(found, min(deadline, time.monotonic() + _RESCAN), self._hurry)
 
     def force(self, certain: float) -> Killed:
         """SIGKILL until two scans in a row find nobody, or `certain` seconds have passed."""
@@ -198,8 +202,8 @@ class _Ending:
                 if error.errno != errno.EPERM and error.errno not in _FULL:
                     raise
 
-    def _wait(self, found: Sequence[Process], deadline: float, hurry: int | None) -> bool:
-        """Waits until these have ended. False when the deadline passed before, or somebody is in a hurry."""
+    def _wait(self, found: Sequence[Process], deadline: float, hurry: int | None) -> None:
+        """Waits until these have ended, the deadline has passed or somebody is in a hurry."""
         with contextlib.ExitStack() as opened:
             poll = select.poll()
             if hurry is not None:
@@ -217,21 +221,14 @@ class _Ending:
                     poll.register(fd, select.POLLIN)
                     waiting.add(fd)
             if is_blind:
-                deadline_in = min(_PULSE, deadline - time.monotonic())
-                is_hurried = hurry in dict(poll.poll(max(0, int(deadline_in * 1000) + 1)))
-                return not is_hurried and time.monotonic() < deadline
-            return _drain(poll, waiting, deadline, hurry)
-
-
-def _drain(poll: select.poll, waiting: set[int], deadline: float, hurry: int | None) -> bool:
-    """Waits until each of these pidfds has become readable."""
-    while waiting:
-        left = deadline - time.monotonic()
-        ready = {fd for fd, _ in poll.poll(max(0, int(left * 1000) + 1))}
-        waiting -= ready
-        if waiting and (hurry in ready or time.monotonic() >= deadline):
-            return False
-    return True
+                deadline = min(deadline, time.monotonic() + _PULSE)
+            while waiting or is_blind:
+                left = deadline - time.monotonic()
+                ready = {fd for fd, _ in poll.poll(max(0, int(left * 1000) + 1))}
+                waiting -= ready
+                self._is_hurried = hurry in ready
+                if self._is_hurried or time.monotonic() >= deadline:
+                    return
 
 
 def _add_relatives(members: set[int], young: dict[int, Process], sessions: set[int]) -> None:
@@ -340,6 +337,8 @@ def _signal_by_pid(each: Process, numbers: Sequence[signal.Signals]) -> bool:
         now = process.read(each.pid)
         if now is None or now.start_ticks != each.start_ticks:
             return False
+    if each.pid <= 1:  # 0 and below would be whole groups of processes
+        return False
     try:
         for number in numbers:
             os.kill(each.pid, number)
