@@ -13,6 +13,7 @@ import msgspec
 
 from lanline.errors import CallFailed, Status, call_error
 from lanline.session import events
+from lanline.session.frames import UNDECODABLE
 
 
 class Answer(msgspec.Struct):
@@ -25,17 +26,19 @@ class Answer(msgspec.Struct):
     decode: Callable[[bytes], Any]
 
     def ended(self, event: events.Ended) -> None:
-        """The link hands over the result."""
-        future = self.future
-        if future.done():
+        """The link hands over the result. The usual case is written out in `Link`."""
+        if self.future.done():
             return
         if event.raw:
-            future.set_result(event.body)
+            self.future.set_result(event.body)
             return
         try:
-            future.set_result(self.decode(event.body) if event.body else None)
-        except msgspec.MsgspecError as error:
-            future.set_exception(CallFailed(Status.BAD_MESSAGE, f"the answer is not of the type expected: {error}"))
+            value = self.decode(event.body) if event.body else None
+        except UNDECODABLE as error:
+            text = f"the answer is not of the type expected: {error}"
+            self.future.set_exception(CallFailed(Status.BAD_MESSAGE, text))
+        else:
+            self.future.set_result(value)
 
     def failed(self, event: events.Failed) -> None:
         """The link says that the call did not end well."""
@@ -45,11 +48,10 @@ class Answer(msgspec.Struct):
             )
 
     def item_received(self, event: events.ItemReceived) -> None:
-        """A stream was asked as if it had one answer."""
+        """A stream was asked as if it had one answer. The asker then cancels it."""
         if not self.future.done():
-            self.future.set_exception(
-                CallFailed(Status.BAD_MESSAGE, "this endpoint streams: use link.stream, not link.ask")
-            )
+            text = "this endpoint streams: use link.stream, not link.ask"
+            self.future.set_exception(CallFailed(Status.BAD_MESSAGE, text))
 
     def credit_received(self) -> None:
         """An ask sends nothing after its request."""

@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
-import msgspec
-
-from lanline.errors import CallError, ChannelEnded, Status, call_error
+from lanline.errors import CallError, CallFailed, ChannelEnded, LocalProtocolError, Status, call_error
 from lanline.link.caller import Caller
-from lanline.link.values import decoder, encode
+from lanline.link.values import decoder, encode, is_raw
 from lanline.session import events
+from lanline.session.frames import UNDECODABLE
 
 if TYPE_CHECKING:
     from lanline.link.pump import Pump
@@ -27,15 +27,31 @@ _BURST: Final = 256
 
 
 class Call:
-    """One end of a call that both sides may send on.
+    """One end of a call that both sides may send on. One task receives; any number send.
 
     Attributes:
         endpoint: `service.endpoint`.
         caller: the peer of the link.
         result: the peer's result once it has ended its half; None before that and where it gave none.
+
+    Args:
+        pump: of the link.
+        number: the call's.
+        endpoint, caller: see above.
+        kind: type of the peer's items.
+        over: called with the number when both halves have been ended, the last by this side.
     """
 
-    def __init__(self, pump: Pump, number: int, endpoint: str, caller: Caller, kind: Any = Any) -> None:
+    def __init__(
+        self,
+        pump: Pump,
+        number: int,
+        endpoint: str,
+        caller: Caller,
+        *,
+        kind: Any = Any,
+        over: Callable[[int], object],
+    ) -> None:
         self.endpoint = endpoint
         self.caller = caller
         self.result: Any = None
@@ -43,6 +59,7 @@ class Call:
         self._session = pump.session
         self._number = number
         self._decode = decoder(kind)
+        self._over = over
         self._items: deque[events.ItemReceived] = deque()
         self._receiver: asyncio.Future[None] | None = None
         self._senders: list[asyncio.Future[None]] = []
@@ -57,47 +74,54 @@ class Call:
     # -- sending -------------------------------------------------------------------------------------------
 
     async def send(self, item: Any) -> None:
-        """Sends one item, once there is credit for it.
+        """Sends one item, once there is credit for it and the connection takes more.
 
         Args:
             item: `bytes` (at most 1 MiB) as they are; anything else as msgpack.
 
         Raises:
             CallError: the call is over.
-            LocalProtocolError: this half has been ended already, or the item is over the limit.
+            LocalProtocolError: this half has been ended already.
+            MessageTooLarge: the item is over 1 MiB.
         """
-        raw = isinstance(item, (bytes, bytearray, memoryview))
-        body = item if raw else encode(item)
+        raw = is_raw(item)
+        body = bytes(item) if raw else encode(item)
         while True:
             if self._error is not None:
                 raise self._error
             if not self._pump.is_writable:
                 await self._pump.wait_writable()
-            elif self._session.credit(self._number) > 0 or self._error is not None:
-                break
+            elif self._session.credit(self._number) <= 0 and self._session.is_under_way(self._number):
+                await self._wait_credit()
             else:
-                await self._credit()
-        if self._error is not None:
-            raise self._error
+                break
         self._session.send_item(self._number, body, raw=raw)
-        self._pump.wake()
+        self._pump.wrote(len(body))
         self._burst += 1
         if self._burst == _BURST:
             self._burst = 0
             await asyncio.sleep(0)
 
     def end(self, result: Any = None) -> None:
-        """Ends this half of the call, with a result if there is one. The peer's half goes on."""
+        """Ends this half of the call, with a result if there is one. The peer's half goes on.
+
+        Raises:
+            CallError: the call is over.
+            LocalProtocolError: this half has been ended already.
+            MessageTooLarge: the result is over 1 MiB.
+        """
         if self._error is not None:
             raise self._error
-        raw = isinstance(result, (bytes, bytearray, memoryview))
-        body = result if raw else b"" if result is None else encode(result)
+        raw = is_raw(result)
+        body = bytes(result) if raw else b"" if result is None else encode(result)
         self._session.send_end(self._number, body, raw=raw)
-        self._pump.wake()
+        self._pump.wrote(len(body))
+        if self._is_ended:
+            self._over(self._number)
 
     def cancel(self, reason: str = "") -> None:
         """Gives the call up: the peer's handler is cancelled. Nothing happens when it is over already."""
-        if self._error is None and not self._is_over():
+        if self._error is None and self._session.is_under_way(self._number):
             self._session.cancel(self._number, reason)
             self._pump.wake()
             self.failed(events.Failed(self._number, Status.CANCELLED, reason or "cancelled here", {}, True))
@@ -109,13 +133,16 @@ class Call:
 
         Raises:
             ChannelEnded: the peer has ended its half; its result, if any, is in `result`.
-            CallError: the call did not end well.
+            CallError: the call did not end well; BAD_MESSAGE where the item is not of the type expected.
+            LocalProtocolError: another task is receiving already.
         """
         while not self._items:
             if self._error is not None:
                 raise self._error
             if self._is_ended:
                 raise ChannelEnded(f"the peer has sent all it had to send on {self.endpoint}")
+            if self._receiver is not None:
+                raise LocalProtocolError(f"two tasks receive from one call of {self.endpoint}")
             self._receiver = asyncio.get_running_loop().create_future()
             try:
                 await self._receiver
@@ -125,7 +152,7 @@ class Call:
         self._session.consumed(self._number, item.size)
         if self._session.has_data_to_send:
             self._pump.wake()
-        return item.body if item.raw else self._decode(item.body)
+        return item.body if item.raw else self._decoded(self._decode, item.body, "an item")
 
     def __aiter__(self) -> Self:
         """Items until the peer has ended its half."""
@@ -158,15 +185,19 @@ class Call:
     def ended(self, event: events.Ended) -> None:
         """The link says that the peer has ended its half."""
         self._is_ended = True
-        if event.raw or not event.body:
-            self.result = event.body or None
-        else:
-            self.result = self._decode_result(event.body)
+        if event.raw:
+            self.result = event.body
+        elif event.body:
+            try:
+                self.result = self._decoded(_decode_any, event.body, "the result")
+            except CallFailed as error:
+                self._error = error
         self._wake_receiver()
 
     def failed(self, event: events.Failed) -> None:
-        """The link says that the call is over and did not end well."""
-        self._error = call_error(event.status, event.text, may_have_run=event.may_have_run, details=event.details)
+        """The link says that the call is over and did not end well. The first reason counts."""
+        if self._error is None:
+            self._error = call_error(event.status, event.text, may_have_run=event.may_have_run, details=event.details)
         self._wake_receiver()
         self.credit_received()
 
@@ -179,16 +210,21 @@ class Call:
 
     # -- private pieces ------------------------------------------------------------------------------------
 
-    _decode_result = staticmethod(msgspec.msgpack.Decoder().decode)
-
-    def _is_over(self) -> bool:
-        return not self._session.is_under_way(self._number)
+    def _decoded(self, decode: Callable[[bytes], Any], body: bytes, what: str) -> Any:
+        try:
+            return decode(body)
+        except UNDECODABLE as error:
+            text = f"{what} of {self.endpoint} is not of the type expected: {error}"
+            raise CallFailed(Status.BAD_MESSAGE, text) from error
 
     def _wake_receiver(self) -> None:
         if self._receiver is not None and not self._receiver.done():
             self._receiver.set_result(None)
 
-    async def _credit(self) -> None:
+    async def _wait_credit(self) -> None:
         sender: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._senders.append(sender)
         await sender
+
+
+_decode_any: Final[Callable[[bytes], Any]] = decoder(Any)

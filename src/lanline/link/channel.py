@@ -13,13 +13,28 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Self, cast
 
-from lanline.errors import ChannelBroken, ChannelClosed, ChannelEnded, ChannelError, RemoteProtocolError
+from lanline.errors import (
+    ChannelBroken,
+    ChannelClosed,
+    ChannelEnded,
+    ChannelError,
+    LocalProtocolError,
+    RemoteProtocolError,
+)
 from lanline.framing.base import Framing
 from lanline.limits import LAN, Limits
+from lanline.link.parting import Parting
 from lanline.transport.base import Arrival, connection_facts
 
 _PAUSE_BYTES: Final = 256 * 1024
 """Received and not yet used: above it the channel stops reading, so that the peer waits and memory does not grow."""
+
+_MESSAGE_BYTES: Final = 64
+"""What a message costs beside its content: without it, endless empty lines would never stop the reading."""
+
+_WRITE_BYTES: Final = 64 * 1024
+"""Collected output that is written at once, not at the end of the loop turn: a task that sends and sends without ever
+having to wait would not let that come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +55,7 @@ class Channel(asyncio.Protocol):
 
     Args:
         framing: how messages lie in the stream.
-        limits: `unsent_bytes` is used here.
+        limits: `unsent_bytes` and `drain` are used here.
         arrival: what the listener knows of it, on the serving side.
         on_connected: called once with this channel when the connection is there.
     """
@@ -63,14 +78,20 @@ class Channel(asyncio.Protocol):
         self._waiting_bytes = 0
         self._receiver: asyncio.Future[None] | None = None
         self._out: list[bytes] = []
+        self._out_bytes = 0
         self._flush_is_due = False
         self._writers: list[asyncio.Future[None]] = []
         self._is_writable = True
         self._is_reading = True
         self._end: ChannelError | RemoteProtocolError | None = None
+        self._ended_here = False
         self._closed_here = False
         self._gone: asyncio.Future[None] = self._loop.create_future()
-        self._counts = [0, 0, 0, 0]
+        self._sent_messages = 0
+        self._sent_bytes = 0
+        self._received_messages = 0
+        self._received_bytes = 0
+        self._parting: Parting
         self._transport: asyncio.Transport
         self.peer_address = ""
         """Who is at the other end, as text; hostile where it is a name."""
@@ -85,19 +106,23 @@ class Channel(asyncio.Protocol):
         """Sends one message; waits while the peer is slow.
 
         Raises:
-            ChannelClosed: this side has closed.
+            ChannelClosed: this side has closed, or ended its half.
             ChannelEnded: the peer has closed its side and the connection with it.
             ChannelBroken: the connection broke.
             UsageError: the framing cannot carry this message; MessageTooLarge: it is over the limit.
             TypeError: it is text: write `text.encode()`.
         """
         data = self._framing.encode(message)
-        if self._closed_here or self._gone.done():
+        if self._closed_here or self._ended_here or self._gone.done():
             raise self._cannot_send()
-        self._counts[0] += 1
-        self._counts[1] += len(data)
+        self._sent_messages += 1
+        self._sent_bytes += len(data)
         self._out.append(data)
-        if not self._flush_is_due:
+        self._out_bytes += len(data)
+        if self._out_bytes > _WRITE_BYTES:
+            self._flush()
+            await asyncio.sleep(0)
+        elif not self._flush_is_due:
             self._flush_is_due = True
             self._loop.call_soon(self._flush)
         if not self._is_writable:
@@ -112,20 +137,23 @@ class Channel(asyncio.Protocol):
             EndedInMessage: the stream ended in the middle of a message.
             RemoteProtocolError: the peer does not keep to the framing.
             ChannelClosed: this side has closed.
+            LocalProtocolError: another task is receiving already.
         """
         while not self._messages:
             if self._closed_here:
                 raise ChannelClosed("this side has closed the channel already")
             if self._end is not None:
                 raise self._end
+            if self._receiver is not None:
+                raise LocalProtocolError("two tasks receive from one channel")
             self._receiver = self._loop.create_future()
             try:
                 await self._receiver
             finally:
                 self._receiver = None
         message = self._messages.popleft()
-        self._waiting_bytes -= len(message)
-        if not self._is_reading and self._waiting_bytes * 2 < _PAUSE_BYTES:
+        self._waiting_bytes -= len(message) + _MESSAGE_BYTES
+        if not self._is_reading and self._waiting_bytes * 2 < _PAUSE_BYTES and not self._transport.is_closing():
             self._is_reading = True
             self._transport.resume_reading()
         return message
@@ -143,25 +171,34 @@ class Channel(asyncio.Protocol):
 
     def end(self) -> None:
         """Sends nothing more, but goes on receiving (half-close). TLS has no half-close: there it closes."""
+        if self._ended_here or self._transport.is_closing():
+            return
         self._flush()
+        self._ended_here = True
         if self._transport.can_write_eof():
             self._transport.write_eof()
         else:
-            self._transport.close()
+            self._parting.begin()
 
     async def close(self) -> None:
-        """Closes, once what was sent has been taken by the system."""
+        """Closes, once what was sent has been taken by the system. A peer that takes none of it for `limits.drain`
+        seconds is cut off; so is every peer when this is cancelled."""
         if not self._closed_here:
             self._flush()
             self._closed_here = True
-            self._transport.close()
+            self._parting.begin()
             self._wake_receiver()
-        await asyncio.shield(self._gone)
+        try:
+            await asyncio.shield(self._gone)
+        except asyncio.CancelledError:
+            self._transport.abort()
+            raise
 
     def abort(self) -> None:
         """Closes at once; what has not been sent is lost."""
         self._closed_here = True
         self._transport.abort()
+        self._wake_receiver()
 
     @property
     def is_gone(self) -> bool:
@@ -174,7 +211,13 @@ class Channel(asyncio.Protocol):
 
     def statistics(self) -> ChannelStatistics:
         """Figures since the channel began."""
-        return ChannelStatistics(*self._counts, len(self._messages))
+        return ChannelStatistics(
+            self._sent_messages,
+            self._sent_bytes,
+            self._received_messages,
+            self._received_bytes,
+            len(self._messages),
+        )
 
     async def __aenter__(self) -> Self:
         """Leaving the block closes the channel."""
@@ -192,6 +235,7 @@ class Channel(asyncio.Protocol):
         """The connection is there."""
         self._transport = cast(asyncio.Transport, transport)
         self._transport.set_write_buffer_limits(high=self._limits.unsent_bytes // 4)
+        self._parting = Parting(self._transport, self._limits)
         self.peer_address = connection_facts(self._transport).peer_address
         if self._on_connected is not None:
             self._on_connected(self)
@@ -203,10 +247,10 @@ class Channel(asyncio.Protocol):
         except RemoteProtocolError as error:
             self._break(error)
             return
-        self._counts[2] += len(messages)
-        self._counts[3] += len(data)
+        self._received_messages += len(messages)
+        self._received_bytes += len(data)
         self._messages.extend(messages)
-        self._waiting_bytes += sum(map(len, messages))
+        self._waiting_bytes += sum(map(len, messages)) + _MESSAGE_BYTES * len(messages)
         if self._waiting_bytes > _PAUSE_BYTES and self._is_reading:
             self._is_reading = False
             self._transport.pause_reading()
@@ -228,6 +272,7 @@ class Channel(asyncio.Protocol):
             self._arrival.gone()
         if self._end is None:
             self._end = ChannelBroken(f"the connection broke: {exc}") if exc else self._end_of_stream()
+        self._parting.over()
         if not self._gone.done():
             self._gone.set_result(None)
         self._wake_receiver()
@@ -249,9 +294,9 @@ class Channel(asyncio.Protocol):
 
     def _flush(self) -> None:
         self._flush_is_due = False
-        if self._out and not self._transport.is_closing():
-            self._transport.write(b"".join(self._out))
-        self._out.clear()
+        out, self._out, self._out_bytes = self._out, [], 0
+        if out and not self._transport.is_closing():
+            self._transport.write(b"".join(out))
 
     async def _wait_writable(self) -> None:
         while not self._is_writable:
@@ -276,6 +321,8 @@ class Channel(asyncio.Protocol):
     def _cannot_send(self) -> ChannelError:
         if self._closed_here:
             return ChannelClosed("this side has closed the channel already")
+        if self._ended_here:
+            return ChannelClosed("this side has ended its half of the channel already")
         if isinstance(self._end, ChannelError):
             return self._end
         return ChannelBroken(f"the connection is over: {self._end}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Generator, Iterable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -29,8 +29,8 @@ _Made = TypeVar("_Made", Channel, Link)
 class Connecting(Generic[_Made]):
     """A connection to be: `await` it to hold it yourself, or enter it with `async with` to have it closed for you."""
 
-    def __init__(self, make: Callable[[], Awaitable[_Made]]) -> None:
-        self._make = make
+    def __init__(self, make: Callable[[], Coroutine[Any, Any, _Made]]) -> None:
+        self._make: Callable[[], Coroutine[Any, Any, _Made]] = make
         self._made: _Made
 
     def __await__(self) -> Generator[Any, None, _Made]:
@@ -154,9 +154,9 @@ async def open_link(
             )
             await link.wait_welcomed()
     except TimeoutError as error:
-        link.pump.abort_if_connected("no welcome came")
+        link.abort("no welcome came")
         raise ConnectFailed(f"{address} did not answer within {timeout:g} s") from error
     except BaseException:
-        link.pump.abort_if_connected("the first exchange failed")
+        link.abort("the first exchange failed")
         raise
     return link

@@ -4,47 +4,45 @@ Dispatch consults the table of endpoints and nothing else; the caller's right is
 arguments are decoded. Handlers run as tasks that this object owns: cancelled when the peer cancels, when the deadline
 passes, and when the link is lost. What a handler raises becomes an ERROR: lanline's own errors with their sentence,
 everything else as `internal` without details, which go to this side's log.
+
+While the peer does not take its answers, nothing new is begun for it: requests wait, at most `limits.max_calls` of
+them.
 """
 
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
-from collections.abc import Coroutine, Mapping
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from collections.abc import AsyncGenerator, Mapping
+from typing import TYPE_CHECKING, Any, Final
 
-import msgspec
-
-from lanline.errors import CallError, LanlineError, LocalProtocolError, NotAllowed, Status, UsageError
+from lanline.errors import (
+    CallError,
+    LanlineError,
+    LocalProtocolError,
+    MessageTooLarge,
+    NotAllowed,
+    Status,
+    UsageError,
+)
+from lanline.limits import Limits
 from lanline.link import guard
 from lanline.link.call import Call
 from lanline.link.caller import Caller
+from lanline.link.pump import MUCH_BYTES
+from lanline.link.receivers import Receivers
 from lanline.link.service import Endpoint, Shape
-from lanline.link.values import encode
+from lanline.link.values import encode, is_raw
 from lanline.session import events
+from lanline.session.frames import UNDECODABLE
 
 if TYPE_CHECKING:
     from lanline.link.pump import Pump
 
 log = logging.getLogger("lanline.link")
 
-_BYTES: Final = (bytes, bytearray, memoryview)
-
-
-class Receiver(Protocol):
-    """What a link keeps for each call under way."""
-
-    def ended(self, event: events.Ended) -> None:
-        """The peer has ended its half."""
-
-    def failed(self, event: events.Failed) -> None:
-        """The call is over and did not end well."""
-
-    def item_received(self, event: events.ItemReceived) -> None:
-        """An item came."""
-
-    def credit_received(self) -> None:
-        """There is room to send again."""
+_PLAIN: Final = Shape.PLAIN
 
 
 class Incoming:
@@ -53,17 +51,26 @@ class Incoming:
     Args:
         table: all endpoints of this side.
         receivers: the link's table of calls, in which duplex and stream calls are entered.
+        limits: `bulk_window_bytes` is used here.
     """
 
-    def __init__(self, table: Mapping[str, Endpoint], receivers: dict[int, Receiver]) -> None:
+    def __init__(self, table: Mapping[str, Endpoint], receivers: Receivers, limits: Limits) -> None:
         self._table = table
+        self._limits = limits
         self._receivers = receivers
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._reasons: dict[int, tuple[Status, str]] = {}
+        self._waiting: dict[int, events.Opened] = {}
+        self._is_stopped = False
         self._pump: Pump
         self._allowed: dict[str, Endpoint] = {}
         self.caller = Caller()
         self.served = 0
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether handlers are at work."""
+        return bool(self._tasks)
 
     def set_caller(self, caller: Caller) -> None:
         """The peer was judged, or its role changed: what it may ask is judged anew."""
@@ -75,8 +82,50 @@ class Incoming:
         self._pump = pump
         self._loop = asyncio.get_running_loop()
 
+    # -- events --------------------------------------------------------------------------------------------
+
     def opened(self, event: events.Opened) -> None:
         """The peer began a call."""
+        if self._is_stopped:
+            text = "this side is stopping"
+            self._pump.session.send_error(event.call, Status.UNAVAILABLE, text, may_have_run=False)
+        elif self._waiting or not self._pump.is_writable:
+            self._waiting[event.call] = event
+        else:
+            self._serve(event)
+
+    def resume(self) -> None:
+        """The peer takes its answers again."""
+        while self._waiting and self._pump.is_writable:
+            self._serve(self._waiting.pop(next(iter(self._waiting))))
+        self._pump.wake()
+
+    def cancelled(self, event: events.Cancelled) -> None:
+        """The peer gave a call up."""
+        self._stop(event.call, Status.CANCELLED, event.reason or "cancelled by the caller")
+
+    def deadline_passed(self, event: events.DeadlinePassed) -> None:
+        """The deadline of a call has passed."""
+        self._stop(event.call, Status.DEADLINE, "the deadline passed")
+
+    def failed(self, event: events.Failed) -> None:
+        """A call is over: the peer said so, or the link is lost."""
+        self._stop(event.call, event.status, event.text)
+
+    def stop(self, status: Status, text: str) -> None:
+        """Begins nothing more, and cancels every handler: callers that still can hear it are told this."""
+        self._is_stopped = True
+        for call in [*self._waiting, *self._tasks]:
+            self._stop(call, status, text)
+
+    async def wait_stopped(self) -> None:
+        """Waits until every handler has ended."""
+        if self._tasks:
+            await asyncio.wait(list(self._tasks.values()))
+
+    # -- serving -------------------------------------------------------------------------------------------
+
+    def _serve(self, event: events.Opened) -> None:
         self.served += 1
         endpoint = self._allowed.get(event.endpoint) or self._allow(event)
         if endpoint is None:
@@ -84,15 +133,22 @@ class Incoming:
         endpoint.counts.calls += 1
         try:
             arguments = endpoint.decode(event.arguments)
-        except msgspec.MsgspecError as error:
+        except UNDECODABLE as error:
             endpoint.counts.failures += 1
             text = f"{endpoint.name} was asked with arguments it does not take: {error}"
             self._pump.session.send_error(event.call, Status.BAD_MESSAGE, text, may_have_run=False)
             return
-        if endpoint.shape is Shape.PLAIN:
-            self._answer_in_place(endpoint, event.call, arguments)
-        else:
+        if endpoint.shape is not _PLAIN:
             self._start(endpoint, event, arguments)
+            return
+        try:
+            if endpoint.wants_caller:
+                result = endpoint.invoke(*arguments, **{endpoint.wants_caller: self.caller})
+            else:
+                result = endpoint.invoke(*arguments)
+            self._end(event.call, result)
+        except Exception as error:
+            self._report(endpoint, event.call, error)
 
     def _allow(self, event: events.Opened) -> Endpoint | None:
         """The endpoint if the caller may ask it, remembered for the next time; else answers why not."""
@@ -110,99 +166,90 @@ class Incoming:
         self._pump.session.send_error(event.call, status, text, may_have_run=False)
         return None
 
-    def cancelled(self, event: events.Cancelled) -> None:
-        """The peer gave a call up."""
-        self._stop(event.call, Status.CANCELLED, event.reason or "cancelled by the caller")
-
-    def deadline_passed(self, event: events.DeadlinePassed) -> None:
-        """The deadline of a call has passed."""
-        self._stop(event.call, Status.DEADLINE, "the deadline passed")
-
-    def lost(self) -> None:
-        """The link is gone: nobody waits for any answer."""
-        for call in list(self._tasks):
-            self._stop(call, Status.PEER_GONE, "the link is gone")
-
-    async def wait_stopped(self) -> None:
-        """Waits until every handler has ended."""
-        if self._tasks:
-            await asyncio.wait(list(self._tasks.values()))
-
-    # -- private pieces ------------------------------------------------------------------------------------
-
-    def _answer_in_place(self, endpoint: Endpoint, call: int, arguments: tuple[Any, ...]) -> None:
-        try:
-            if endpoint.wants_caller:
-                result = endpoint.invoke(*arguments, **{endpoint.wants_caller: self.caller})
-            else:
-                result = endpoint.invoke(*arguments)
-            self._end(call, result)
-        except Exception as error:
-            endpoint.counts.failures += 1
-            self._report(endpoint, call, error)
-
     def _start(self, endpoint: Endpoint, event: events.Opened, arguments: tuple[Any, ...]) -> None:
         number = event.call
-        filled: dict[str, Any] = {}
-        if endpoint.wants_caller:
-            filled[endpoint.wants_caller] = self.caller
+        filled: dict[str, Any] = {endpoint.wants_caller: self.caller} if endpoint.wants_caller else {}
         call: Call | None = None
+        if endpoint.is_bulk:
+            self._pump.session.widen(number, self._limits.bulk_window_bytes)
         if endpoint.shape is not Shape.ASK:
-            call = Call(self._pump, number, endpoint.name, self.caller)
+            call = Call(self._pump, number, endpoint.name, self.caller, over=self._receivers.forget)
             self._receivers[number] = call
             if event.last:
                 call.ended(events.Ended(number, b"", False, False))
             if endpoint.wants_call:
                 filled[endpoint.wants_call] = call
-        work: Coroutine[Any, Any, Any]
-        if endpoint.shape is Shape.STREAM:
-            assert call is not None, "a stream has a call"
-            work = _send_all(endpoint.invoke(*arguments, **filled), call)
-        else:
-            work = endpoint.invoke(*arguments, **filled)
-        task = self._loop.create_task(self._run(endpoint, number, work))
+        task = self._loop.create_task(self._run(endpoint, number, arguments, filled, call))
         self._tasks[number] = task
 
-    async def _run(self, endpoint: Endpoint, call: int, work: Coroutine[Any, Any, Any]) -> None:
+    async def _run(
+        self, endpoint: Endpoint, number: int, arguments: tuple[Any, ...], filled: dict[str, Any], call: Call | None
+    ) -> None:
+        pump = self._pump
         try:
-            self._end(call, await work)
+            if endpoint.shape is Shape.STREAM:
+                assert call is not None, "a stream has a call"
+                await _send_all(endpoint.invoke(*arguments, **filled), call)
+                result = None
+            else:
+                result = await endpoint.invoke(*arguments, **filled)
+            if not pump.is_writable:
+                await pump.wait_writable()
+            self._end(number, result)
         except asyncio.CancelledError:
-            status, text = self._reasons.pop(call, (Status.UNAVAILABLE, "this side is stopping"))
+            status, text = self._reasons.get(number, (Status.UNAVAILABLE, "this side is stopping"))
             endpoint.counts.failures += 1
-            self._pump.session.send_error(call, status, text)
+            pump.session.send_error(number, status, text)
         except Exception as error:
-            endpoint.counts.failures += 1
-            self._report(endpoint, call, error)
+            self._report(endpoint, number, error)
         finally:
-            self._tasks.pop(call, None)
-            self._reasons.pop(call, None)
-            self._receivers.pop(call, None)
-            self._pump.wake()
+            self._forget(number)
+            pump.wake()
 
     def _end(self, call: int, result: Any) -> None:
         session = self._pump.session
-        if not session.is_under_way(call):
-            return
-        if isinstance(result, _BYTES):
-            session.send_end(call, result, raw=True)
-        else:
-            session.send_end(call, b"" if result is None else encode(result))
+        raw = is_raw(result)
+        body = bytes(result) if raw else b"" if result is None else encode(result)
+        if session.is_under_way(call):
+            session.send_end(call, body, raw=raw)
+            if len(body) > MUCH_BYTES:
+                self._pump.wrote(len(body))
 
     def _report(self, endpoint: Endpoint, call: int, error: Exception) -> None:
+        endpoint.counts.failures += 1
         status, text, details, may_have_run = _as_failure(error)
         if status is Status.INTERNAL:
             log.error("%s failed", endpoint.name, exc_info=error)
             text = f"{endpoint.name} failed; its node's log says why"
         self._pump.session.send_error(call, status, text, details=details, may_have_run=may_have_run)
 
-    def _stop(self, call: int, status: Status, text: str) -> None:
-        task = self._tasks.get(call)
-        if task is not None and not task.done():
-            self._reasons[call] = (status, text)
+    def _stop(self, number: int, status: Status, text: str) -> None:
+        """Stops a call's handler, once. One that has not begun never will, and the caller can be certain of that."""
+        task = self._tasks.get(number)
+        if (task is None and number not in self._waiting) or number in self._reasons:
+            return
+        if task is None or _is_new(task):
+            self._waiting.pop(number, None)
+            self._forget(number)
+            self._pump.session.send_error(number, status, text, may_have_run=False)
+        else:
+            self._reasons[number] = (status, text)
+        if task is not None:
             task.cancel(text)
 
+    def _forget(self, number: int) -> None:
+        self._tasks.pop(number, None)
+        self._reasons.pop(number, None)
+        self._receivers.pop(number, None)
 
-async def _send_all(items: Any, call: Call) -> None:
+
+def _is_new(task: asyncio.Task[None]) -> bool:
+    """Whether the first step of a task is still to come."""
+    work = task.get_coro()
+    return inspect.iscoroutine(work) and inspect.getcoroutinestate(work) == inspect.CORO_CREATED
+
+
+async def _send_all(items: AsyncGenerator[Any, None], call: Call) -> None:
     try:
         async for item in items:
             await call.send(item)
@@ -218,6 +265,8 @@ def _as_failure(error: Exception) -> tuple[Status, str, dict[str, str], bool]:
         return Status.BAD_MESSAGE, str(error), _advice(error), False
     if isinstance(error, NotAllowed):
         return Status.REFUSED, str(error), _advice(error), False
+    if isinstance(error, MessageTooLarge):
+        return Status.TOO_LARGE, str(error), {}, True
     if isinstance(error, LanlineError) and not isinstance(error, LocalProtocolError):
         return Status.UNAVAILABLE, str(error), _advice(error), True
     return Status.INTERNAL, "", {}, True

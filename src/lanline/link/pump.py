@@ -1,35 +1,43 @@
 """Drives a Session over an asyncio transport: bytes in, events out, one write per loop turn, one timer.
 
 The only place where a session, a socket and a clock meet under asyncio (`blocking.py` is its twin). It knows nothing of
-services and rooms: it hands events to `handlers`, in order. Rules:
+services and rooms: it hands events to `handle`, in order. Rules:
 
 - One write per connection per loop turn: frames are collected and joined once. This is the largest single lever for
-  speed (17 to 33 times, docs/explanation/speed.md).
-- A peer that does not take its bytes for `limits.stall` seconds is dropped; unsent bytes are bounded, since senders
-  wait for `is_writable`.
+  speed (17 to 33 times, docs/explanation/speed.md). Only a lot of output is written at once.
+- Unsent bytes are bounded. Whoever sends on its own account waits for `is_writable`; what a peer asks for is not begun
+  while it does not take what it has asked for before (`incoming.py`). Reading goes on all the time: two sides that
+  stop reading because the other one has stopped would wait for each other for ever.
+- A peer that does not take its bytes for `limits.stall` seconds is dropped, and so is one that has made this side owe
+  it more than `_OWED` times `limits.unsent_bytes`: only one that floods and does not read gets there.
 - A protocol error of the peer is answered with GOAWAY and its reason, then the connection is closed.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import Callable, Mapping
-from typing import Any, Final, cast
+from collections.abc import Callable
+from typing import Final, cast
 
 from lanline.errors import ProtocolError
 from lanline.limits import Limits
-from lanline.session import events
+from lanline.link.parting import Parting
+from lanline.session.events import Event
 from lanline.session.session import Session
 
-log = logging.getLogger("lanline.link")
-
-_JOIN_BYTES: Final = 64 * 1024
-"""Pieces are joined up to this size: larger writes are slower over TLS (they pile up in its memory buffers)."""
+_WRITE_BYTES: Final = 64 * 1024
+"""Size of one write at most: larger ones are slower over TLS (they pile up in its memory buffers). So much output is
+also written before the end of the loop turn."""
 
 _EVENTS_PER_WRITE: Final = 64
 """When more events than this came at once, what they led to is written in between, so that the peer works on the first
 answers while this side makes the next (both cores busy instead of one after the other)."""
+
+MUCH_BYTES: Final = 4 * 1024
+"""Above it, whoever gives the session something says so with `wrote`; below it the count would cost more than it
+tells."""
+
+_OWED: Final = 4
 
 
 class Pump(asyncio.Protocol):
@@ -37,43 +45,52 @@ class Pump(asyncio.Protocol):
 
     Args:
         make_session: called with the time once the connection is there.
-        handlers: called with each event, by its type.
         connected: called with this pump once the session exists.
+        handle: called with the events that have happened, in order. Raises nothing.
+        writable: called when the peer takes bytes again, after a time in which it did not.
         lost: called once with a sentence when the connection is gone, whoever closed it.
-        limits: `unsent_bytes` and `stall` are used here.
-        stallable: whether a peer that takes nothing is dropped (not on unix and mem transports).
+        limits: `unsent_bytes`, `stall` and `drain` are used here.
+        is_patient: a peer may take nothing for as long as it likes (on unix and mem transports).
     """
 
     def __init__(
         self,
         make_session: Callable[[float], Session],
-        handlers: Mapping[type[events.Event], Callable[[Any], None]],
         connected: Callable[[Pump], None],
+        handle: Callable[[list[Event]], None],
+        writable: Callable[[], None],
         lost: Callable[[str], None],
         *,
         limits: Limits,
-        stallable: bool,
+        is_patient: bool,
     ) -> None:
         self._make_session = make_session
-        self._handlers = handlers
         self._connected = connected
+        self._handle = handle
+        self._writable = writable
         self._lost = lost
         self._limits = limits
-        self._stallable = stallable
+        self._is_patient = is_patient
         self._loop = asyncio.get_running_loop()
-        self._flush_is_due = False
+        self._is_handling = False
+        self._unwritten = 0
         self._timer: asyncio.TimerHandle | None = None
         self._stall_timer: asyncio.TimerHandle | None = None
-        self._writable_waiters: list[asyncio.Future[None]] = []
+        self._writers: list[asyncio.Future[None]] = []
         self._closing = ""
+        self.flush_is_due = False
+        """What the session was given will be sent in this loop turn: `wake` would do nothing."""
+        self.is_connected = False
         self.is_writable = True
+        """Whether the transport takes more; else what this side sends on its own account has to wait."""
         self.received_bytes = 0
         self.sent_bytes = 0
+        self._parting: Parting
         self.transport: asyncio.Transport
         self.session: Session
 
     def __repr__(self) -> str:
-        return f"<Pump {self.session!r}>"
+        return f"<Pump {self.session!r}>" if self.is_connected else "<Pump not connected>"
 
     # -- asyncio's side ------------------------------------------------------------------------------------
 
@@ -81,21 +98,24 @@ class Pump(asyncio.Protocol):
         """The connection is there: the session begins, and its HELLO goes out."""
         self.transport = cast(asyncio.Transport, transport)
         self.transport.set_write_buffer_limits(high=self._limits.unsent_bytes // 4)
+        self._parting = Parting(self.transport, self._limits)
         self.session = self._make_session(self._loop.time())
+        self.is_connected = True
         self._connected(self)
         self._flush()
 
     def data_received(self, data: bytes) -> None:
         """Bytes came."""
         self.received_bytes += len(data)
-        session = self.session
         try:
-            session.receive_data(data, self._loop.time())
+            self.session.receive_data(data, self._loop.time())
         except ProtocolError as error:
-            self._closing = str(error)
+            self._closing = self._closing or str(error)
         self._pass_events_on()
-        if not self._flush_is_due:
-            self._flush_is_due = True
+        if not self.is_writable and self.transport.get_write_buffer_size() > _OWED * self._limits.unsent_bytes:
+            self.abort("the peer goes on asking and takes no answers")
+        if not self.flush_is_due:
+            self.flush_is_due = True
             self._loop.call_soon(self._flush)
 
     def eof_received(self) -> bool:
@@ -111,14 +131,15 @@ class Pump(asyncio.Protocol):
         for timer in (self._timer, self._stall_timer):
             if timer is not None:
                 timer.cancel()
+        self._parting.over()
         self.is_writable = True
         self._wake_writers()
-        self._lost(self._closing or (str(exc) if exc else "the peer closed the connection"))
+        self._lost(self._closing or (f"the connection broke: {exc}" if exc else "the peer closed the connection"))
 
     def pause_writing(self) -> None:
         """The transport holds as much as it should: senders wait from here on."""
         self.is_writable = False
-        if self._stallable:
+        if not self._is_patient:
             self._stall_timer = self._loop.call_later(self._limits.stall, self._stalled)
 
     def resume_writing(self) -> None:
@@ -128,52 +149,61 @@ class Pump(asyncio.Protocol):
             self._stall_timer.cancel()
             self._stall_timer = None
         self._wake_writers()
+        self._writable()
 
     # -- the link's side -----------------------------------------------------------------------------------
 
     def wake(self) -> None:
         """The session was given something: send it in this loop turn."""
-        if not self._flush_is_due:
-            self._flush_is_due = True
+        if not self.flush_is_due:
+            self.flush_is_due = True
             self._loop.call_soon(self._flush)
+
+    def wrote(self, size_bytes: int) -> None:
+        """The session was given so many bytes: much is sent now, so that `is_writable` is true to the facts, little in
+        this loop turn."""
+        self._unwritten += size_bytes
+        if self._unwritten > _WRITE_BYTES:
+            self._send()
+        self.wake()
 
     async def wait_writable(self) -> None:
         """Waits until the transport takes more; returns too when the connection is gone."""
         while not self.is_writable:
-            waiter = self._loop.create_future()
-            self._writable_waiters.append(waiter)
-            await waiter
+            writer = self._loop.create_future()
+            self._writers.append(writer)
+            await writer
 
     def close(self, reason: str) -> None:
-        """Sends what is due, then closes the connection."""
+        """Sends what is due, then closes the connection, with patience for a peer that goes on taking bytes."""
         self._closing = self._closing or reason
-        self._flush()
-        self.transport.close()
+        self._send()
+        self._parting.begin()
 
     def abort(self, reason: str) -> None:
         """Closes the connection at once; unsent bytes are lost."""
         self._closing = self._closing or reason
         self.transport.abort()
 
-    def abort_if_connected(self, reason: str) -> None:
-        """As `abort`, where a connection may not have come about at all."""
-        if hasattr(self, "transport"):
-            self.abort(reason)
-
     # -- private pieces ------------------------------------------------------------------------------------
 
     def _pass_events_on(self) -> None:
-        handlers = self._handlers
-        session = self.session
-        while happened := session.events():
-            for start in range(0, len(happened), _EVENTS_PER_WRITE):
-                for event in happened[start : start + _EVENTS_PER_WRITE]:
-                    handlers[type(event)](event)
-                if len(happened) > _EVENTS_PER_WRITE:
+        if self._is_handling:
+            return  # called from within `handle`: the loop below comes to the new events, in their order
+        self._is_handling = True
+        try:
+            while happened := self.session.events():
+                if len(happened) <= _EVENTS_PER_WRITE:
+                    self._handle(happened)
+                    continue
+                for start in range(0, len(happened), _EVENTS_PER_WRITE):
+                    self._handle(happened[start : start + _EVENTS_PER_WRITE])
                     self._send()
+        finally:
+            self._is_handling = False
 
     def _flush(self) -> None:
-        self._flush_is_due = False
+        self.flush_is_due = False
         session = self.session
         if session.has_events:
             self._pass_events_on()
@@ -181,7 +211,7 @@ class Pump(asyncio.Protocol):
         due = session.next_deadline()
         if due is None:
             if session.is_closed:
-                self.transport.close()
+                self._parting.begin()
         elif self._timer is None or due < self._timer.when():
             if self._timer is not None:
                 self._timer.cancel()
@@ -189,39 +219,28 @@ class Pump(asyncio.Protocol):
 
     def _send(self) -> None:
         pieces = self.session.data_to_send()
-        if pieces and not self.transport.is_closing():
-            self._write(pieces)
-
-    def _write(self, pieces: list[bytes]) -> None:
-        write = self.transport.write
-        if len(pieces) <= 2 or sum(map(len, pieces)) <= _JOIN_BYTES:
-            joined = b"".join(pieces)
-            self.sent_bytes += len(joined)
-            write(joined)
+        self._unwritten = 0
+        if not pieces or self.transport.is_closing():
             return
-        batch: list[bytes] = []
-        size = 0
-        for piece in pieces:
-            if size + len(piece) > _JOIN_BYTES and batch:
-                write(b"".join(batch))
-                self.sent_bytes += size
-                batch, size = [], 0
-            batch.append(piece)
-            size += len(piece)
-        write(b"".join(batch))
+        joined = b"".join(pieces)
+        size = len(joined)
         self.sent_bytes += size
+        if size <= _WRITE_BYTES:
+            self.transport.write(joined)
+            return
+        for start in range(0, size, _WRITE_BYTES):
+            self.transport.write(joined[start : start + _WRITE_BYTES])
 
     def _timer_fired(self) -> None:
         self._timer = None
         self.session.deadline_passed(self._loop.time())
-        self._pass_events_on()
         self._flush()
 
     def _stalled(self) -> None:
-        self.abort(f"the peer took no bytes for {self._limits.stall:.0f} s")
+        self.abort(f"the peer took no bytes for {self._limits.stall:g} s")
 
     def _wake_writers(self) -> None:
-        waiters, self._writable_waiters = self._writable_waiters, []
-        for waiter in waiters:
-            if not waiter.done():
-                waiter.set_result(None)
+        writers, self._writers = self._writers, []
+        for writer in writers:
+            if not writer.done():
+                writer.set_result(None)

@@ -1,7 +1,8 @@
 """`serve`: one handler, or a set of services, at any number of addresses.
 
-What is served decides what travels: a coroutine over a Channel gets messages in the framing it was given; Service objects
-get links. Every connection's handler is a task that the Server owns: it is cancelled and awaited when the server closes.
+What is served decides what travels: a coroutine over a Channel gets messages in the framing it was given; Service
+objects get links. Every connection's handler is a task that the Server owns: it is cancelled and awaited when the
+server closes.
 """
 
 from __future__ import annotations
@@ -62,13 +63,14 @@ class Server:
         limits: Limits,
     ) -> None:
         self._handler: Handler | None = None
+        self._services: tuple[Service, ...] = ()
         if isinstance(what, Service):
-            self._table = collect([what])
+            self._services = (what,)
         elif callable(what):
-            self._table = {}
             self._handler = what
         else:
-            self._table = collect(what)
+            self._services = tuple(what)
+        self._table = collect(self._services)
         self._wanted = addresses
         self._framing = framing
         self._tls = tls
@@ -78,6 +80,8 @@ class Server:
         self._listeners: list[Listener] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._links: set[Link] = set()
+        self._leaving: set[Link] = set()
+        self._started: list[Service] = []
         self._closed = asyncio.Event()
 
     def __repr__(self) -> str:
@@ -95,7 +99,7 @@ class Server:
         return ServerStatistics(listeners, len(self._tasks) + len(self._links))
 
     async def start(self) -> Self:
-        """Begins to listen at every address; none stays open if one fails.
+        """Starts the services, then begins to listen at every address; nothing is left of it if one fails.
 
         Raises:
             ListenFailed: an address cannot be served.
@@ -103,6 +107,9 @@ class Server:
         is_plain = self._handler is not None
         factory = self._new_channel if is_plain else self._new_link
         try:
+            for service in self._services:
+                await service.on_start()
+                self._started.append(service)
             for address in self._wanted:
                 tls = self._tls if address.scheme != "mem" else None
                 listener = await registry.listen(
@@ -115,20 +122,20 @@ class Server:
         return self
 
     async def close(self, *, drain: float | None = None) -> None:
-        """Stops accepting, gives calls and handlers `drain` seconds to finish (`limits.drain` by default), then cancels."""
+        """Stops accepting, gives calls and handlers `drain` seconds to finish (`limits.drain` by default), then cancels
+        them. Nothing is left running when it returns."""
         wait = self._limits.drain if drain is None else drain
         for listener in self._listeners:
-            listener.stop_accepting()
-        if self._links:
-            await asyncio.gather(*(link.drain(wait) for link in list(self._links)))
+            await listener.close()
+        await asyncio.gather(*(link.drain(wait) for link in (*self._links, *self._leaving)))
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=wait)
             left = set(self._tasks)
             for task in left:
                 task.cancel()
             await asyncio.gather(*left, return_exceptions=True)
-        for listener in self._listeners:
-            await listener.close()
+        while self._started:
+            await self._started.pop().on_stop()
         self._closed.set()
 
     async def wait_closed(self) -> None:
@@ -157,8 +164,13 @@ class Server:
             limits=self._limits,
             arrival=arrival,
             on_connected=self._links.add,
-            on_lost=lambda link, reason: self._links.discard(link),
+            on_lost=self._link_lost,
         ).pump
+
+    def _link_lost(self, link: Link, reason: str) -> None:
+        self._links.discard(link)
+        # Handlers of a lost link are cancelled and on their way out; `close` waits for them too.
+        self._leaving = {one for one in (*self._leaving, link) if one.has_handlers}
 
     def _new_channel(self, arrival: Arrival) -> asyncio.Protocol:
         return Channel(self._framing, self._limits, arrival=arrival, on_connected=self._serve_channel)

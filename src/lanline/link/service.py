@@ -5,7 +5,7 @@ A service is a class; each endpoint is a method under `@endpoint`. Its shape fol
     def          answered in place, in the loop turn the request came: for what never waits
     async def    an ask: one answer
     async def with yield    a stream: many answers
-    any of them with a parameter typed `Call`    duplex: both sides send when they like
+    async def with a parameter typed `Call`    duplex: both sides send when they like
 
 Parameters are positional and typed; the types become msgspec decoders when the service is made, so that an endpoint is
 never called with what it does not expect. A parameter typed `Caller` or `Call` is filled in by the link. Every service
@@ -203,14 +203,13 @@ def collect(services: Iterable[Service], *, roles_required: bool = False) -> dic
 
 
 def _make(name: str, method: Callable[..., Any], declaration: _Declaration) -> Endpoint:
-    hints = typing.get_type_hints(method)
     wants = {Caller: "", Call: ""}
     fields: list[tuple[str, Any] | tuple[str, Any, Any]] = []
+    hints = _hints(name, method)
     for parameter in inspect.signature(method).parameters.values():
         kind = hints.get(parameter.name, Any)
-        plain = typing.get_origin(kind) or kind
-        if plain in wants:
-            wants[plain] = parameter.name
+        if kind is Caller or kind is Call:
+            wants[kind] = parameter.name
         elif parameter.kind is not parameter.POSITIONAL_OR_KEYWORD:
             raise UsageError(f"{name}: parameter {parameter.name} must be positional, with a name of its own")
         elif parameter.default is parameter.empty:
@@ -219,7 +218,7 @@ def _make(name: str, method: Callable[..., Any], declaration: _Declaration) -> E
             fields.append((parameter.name, kind, parameter.default))
     return Endpoint(
         name=name,
-        shape=_shape(method, wants[Call]),
+        shape=_shape(name, method, wants[Call]),
         role=declaration.role,
         is_local=declaration.is_local,
         is_bulk=declaration.is_bulk,
@@ -231,22 +230,42 @@ def _make(name: str, method: Callable[..., Any], declaration: _Declaration) -> E
     )
 
 
-def _shape(method: Callable[..., Any], wants_call: str) -> Shape:
+def _hints(name: str, method: Callable[..., Any]) -> dict[str, Any]:
+    """The types of a method's parameters, limits (`Annotated`) included."""
+    try:
+        return typing.get_type_hints(method, include_extras=True)
+    except NameError as error:
+        raise UsageError(
+            f"{name}: {error}",
+            advice="define the types of parameters and results at the top of the module, not under TYPE_CHECKING.",
+        ) from error
+
+
+def _shape(name: str, method: Callable[..., Any], wants_call: str) -> Shape:
+    is_coroutine = inspect.iscoroutinefunction(method)
     if wants_call:
+        if not is_coroutine:
+            raise UsageError(f"{name} has a parameter typed Call: write it as async def, without yield")
         return Shape.DUPLEX
     if inspect.isasyncgenfunction(method):
         return Shape.STREAM
-    return Shape.ASK if inspect.iscoroutinefunction(method) else Shape.PLAIN
+    if inspect.isgeneratorfunction(method):
+        raise UsageError(f"{name} yields: write it as async def, to make it a stream")
+    return Shape.ASK if is_coroutine else Shape.PLAIN
 
 
 def _decoder(name: str, fields: list[Any]) -> Callable[[Any], tuple[Any, ...]]:
-    if any(len(entry) == 3 for entry in fields):
-        struct = msgspec.defstruct(name.replace(".", "_"), fields, array_like=True)
-        decode_struct = msgspec.msgpack.Decoder(struct).decode
-        return lambda data: msgspec.structs.astuple(decode_struct(data))
-    types = tuple(entry[1] for entry in fields)
-    decoder: msgspec.msgpack.Decoder[Any] = msgspec.msgpack.Decoder(tuple[types] if types else tuple[()])
-    return decoder.decode
+    try:
+        if any(len(entry) == 3 for entry in fields):
+            struct = msgspec.defstruct(
+                name.replace(".", "_"), fields, array_like=True, forbid_unknown_fields=True, gc=False
+            )
+            decode_struct = msgspec.msgpack.Decoder(struct).decode
+            return lambda data: msgspec.structs.astuple(decode_struct(data))
+        whole: Any = tuple.__class_getitem__(tuple(entry[1] for entry in fields))
+        return msgspec.msgpack.Decoder(whole).decode
+    except TypeError as error:
+        raise UsageError(f"{name} has a parameter that cannot be decoded: {error}") from error
 
 
 def _first_line(text: str | None) -> str:

@@ -16,23 +16,23 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     """Base of all events."""
 
 
-class Greeted(Event):
+class Greeted(Event, frozen=True):
     """The peer's HELLO came. The driver judges it and answers with `send_roster` and `send_welcome`, or leaves."""
 
     hello: Hello
 
 
-class RosterReceived(Event):
+class RosterReceived(Event, frozen=True):
     """The peer's roster came: opaque here, at most 1 MiB."""
 
     data: bytes
 
 
-class Welcomed(Event):
+class Welcomed(Event, frozen=True):
     """Both sides have judged each other: calls may begin."""
 
 
-class Opened(Event):
+class Opened(Event, frozen=True):
     """The peer began a call.
 
     Fields: endpoint; arguments as one msgpack array; seconds left until the deadline (None: no deadline);
@@ -46,7 +46,7 @@ class Opened(Event):
     last: bool
 
 
-class ItemReceived(Event):
+class ItemReceived(Event, frozen=True):
     """One item of a call. `size` is what it took of the credit; give it back with `consumed` once it is used."""
 
     call: int
@@ -55,7 +55,7 @@ class ItemReceived(Event):
     size: int
 
 
-class Ended(Event):
+class Ended(Event, frozen=True):
     """The peer sends no more on this call; `body` is its result, empty where there is none. `over`: neither does this
     side, so the call is over."""
 
@@ -65,7 +65,7 @@ class Ended(Event):
     over: bool
 
 
-class Failed(Event):
+class Failed(Event, frozen=True):
     """The call is over and did not end well."""
 
     call: int
@@ -75,26 +75,26 @@ class Failed(Event):
     may_have_run: bool
 
 
-class Cancelled(Event):
+class Cancelled(Event, frozen=True):
     """The peer wants this call stopped: cancel its handler, then answer with `send_error`."""
 
     call: int
     reason: str
 
 
-class DeadlinePassed(Event):
+class DeadlinePassed(Event, frozen=True):
     """The deadline of a call the peer opened has passed: cancel its handler, then answer with `send_error`."""
 
     call: int
 
 
-class CreditReceived(Event):
+class CreditReceived(Event, frozen=True):
     """There is room again to send on this call."""
 
     call: int
 
 
-class Ponged(Event):
+class Ponged(Event, frozen=True):
     """A PONG came back: four stamps in ns. First and last are on this side's clock, the others on the peer's."""
 
     ping_sent_ns: int
@@ -109,13 +109,13 @@ class Ponged(Event):
         return max(0, away - (self.pong_sent_ns - self.ping_received_ns)) / 1e9
 
 
-class GoingAway(Event):
+class GoingAway(Event, frozen=True):
     """The peer opens and accepts no more calls; those under way may finish."""
 
     reason: str
 
 
-class Closed(Event):
+class Closed(Event, frozen=True):
     """The session is over. `reason` is one sentence, hostile where it came from the peer; `clean` means that
     both sides had said so before."""
 

@@ -16,9 +16,10 @@ from __future__ import annotations
 
 import struct
 from enum import IntEnum
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
+from msgspec import Meta
 
 HEADER: Final = struct.Struct(">IBBI")
 HEADER_BYTES: Final = HEADER.size
@@ -54,11 +55,29 @@ LAST: Final = 4
 """Flag on OPEN: the opening side sends nothing after it. An ask is one OPEN with LAST."""
 
 
+MAX_CALL: Final = 2**32 - 1
+"""Highest number of a call; at 400,000 asks a second a link reaches it after an hour and a half, and must be made
+anew."""
+
+MAX_DEADLINE_MS: Final = 2**40
+"""35 years: a deadline beyond it is none."""
+
+Bytes = Annotated[int, Meta(ge=0, le=2**40)]
+"""An amount that a peer names: at most 1 TiB, so that sums of them stay small numbers."""
+
+UNDECODABLE: Final = (msgspec.MsgspecError, UnicodeError, RecursionError)
+"""What decoding a peer's bytes raises: wrong types and torn values are msgspec's, text that is no UTF-8 and arrays
+nested deeper than the interpreter's limit are Python's."""
+
+_MAX_TEXT: Final = 4096
+_MAX_DETAILS_BYTES: Final = 16 * 1024
+
+
 class Body(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """Base of the bodies that are arrays."""
 
 
-class Hello(Body):
+class Hello(Body, frozen=True):
     """First frame of both sides.
 
     Fields: versions spoken; a random id of this start of the process (8 bytes); names of optional features;
@@ -67,15 +86,15 @@ class Hello(Body):
     """
 
     versions: tuple[int, ...]
-    boot: bytes
+    boot: Annotated[bytes, Meta(min_length=8, max_length=8)]
     features: tuple[str, ...] = ()
-    window_bytes: int = 262_144
+    window_bytes: Bytes = 262_144
     monotonic_ns: int = 0
     civil_ns: int = 0
     room: bytes = b""
 
 
-class Open(Body):
+class Open(Body, frozen=True):
     """Begins a call.
 
     Fields: endpoint as `service.endpoint`; its arguments as one msgpack array; time left in ms (0: no deadline);
@@ -84,11 +103,11 @@ class Open(Body):
 
     endpoint: str
     arguments: msgspec.Raw
-    deadline_ms: int = 0
-    credit: int = 0
+    deadline_ms: Annotated[int, Meta(ge=0, le=MAX_DEADLINE_MS)] = 0
+    credit: Bytes = 0
 
 
-class Failure(Body):
+class Failure(Body, frozen=True):
     """Body of ERROR: status number, one sentence, details, and whether the request can have been executed."""
 
     status: int
@@ -97,7 +116,7 @@ class Failure(Body):
     may_have_run: bool = True
 
 
-class Stamps(Body):
+class Stamps(Body, frozen=True):
     """Body of PING (first field) and PONG (all three), in ns on the monotonic clocks of their writers.
 
     Fields: when the PING was made; when it was received; when the PONG was made. The fourth stamp, when the
@@ -109,11 +128,11 @@ class Stamps(Body):
     pong_sent_ns: int = 0
 
 
-class Farewell(Body):
+class Farewell(Body, frozen=True):
     """Body of GOAWAY: why, and the last call of the peer's that was or will be served (0: none)."""
 
     reason: str = ""
-    last_call: int = 0
+    last_call: Annotated[int, Meta(ge=0, le=MAX_CALL)] = 0
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -124,20 +143,39 @@ def encode_body(value: Any) -> bytes:
     return _encoder.encode(value)
 
 
-_endpoint_prefixes: dict[str, bytes] = {}
+def encode_failure(status: int, text: str, details: dict[str, str], *, may_have_run: bool) -> bytes:
+    """The body of ERROR, one frame at most: a longer text is cut, and details that do not fit are left out."""
+    pairs = {sendable(name): sendable(value) for name, value in details.items()}
+    if sum(len(name) + len(value) for name, value in pairs.items()) > _MAX_DETAILS_BYTES:
+        pairs = {}
+    return _encoder.encode(Failure(status, sendable(text), pairs, may_have_run))
+
+
+def sendable(text: str) -> str:
+    """A sentence as it may be sent: at most 4,096 characters, lone surrogates (of file names) made visible."""
+    return text[:_MAX_TEXT].encode(errors="backslashreplace").decode()
+
+
+_openings: dict[str, bytes] = {}
+
+
+def encode_opening(endpoint: str) -> bytes:
+    """What the body of OPEN begins with when it holds an endpoint and arguments alone: put the arguments behind it. The
+    same bytes as `encode_body(Open(...))` without the trailing defaults; most calls begin so, and it saves 0.1 us of
+    each."""
+    opening = _openings.get(endpoint)
+    if opening is None:
+        if len(_openings) >= 1000:
+            _openings.clear()
+        opening = _openings[endpoint] = b"\x92" + _encoder.encode(endpoint)
+    return opening
 
 
 def encode_open(endpoint: str, arguments: bytes, deadline_ms: int = 0, credit: int = 0) -> bytes:
-    """The body of OPEN, from arguments that are encoded already. The same bytes as `encode_body(Open(...))`, less the
-    trailing defaults; joined by hand since every call begins with it (a fifth of the cost)."""
+    """The body of OPEN, from arguments that are one msgpack array already."""
     if deadline_ms or credit:
         return _encoder.encode((endpoint, msgspec.Raw(arguments), deadline_ms, credit))
-    prefix = _endpoint_prefixes.get(endpoint)
-    if prefix is None:
-        if len(_endpoint_prefixes) > 1000:
-            _endpoint_prefixes.clear()
-        prefix = _endpoint_prefixes[endpoint] = b"\x92" + _encoder.encode(endpoint)
-    return prefix + arguments
+    return encode_opening(endpoint) + arguments
 
 
 def pack(kind: int, call: int, body: bytes = b"", flags: int = 0) -> bytes:
@@ -150,5 +188,5 @@ decode_open = msgspec.msgpack.Decoder(Open).decode
 decode_failure = msgspec.msgpack.Decoder(Failure).decode
 decode_stamps = msgspec.msgpack.Decoder(Stamps).decode
 decode_farewell = msgspec.msgpack.Decoder(Farewell).decode
-decode_credit = msgspec.msgpack.Decoder(int).decode
+decode_credit = msgspec.msgpack.Decoder(Annotated[int, Meta(ge=1, le=2**40)]).decode
 decode_reason = msgspec.msgpack.Decoder(str).decode

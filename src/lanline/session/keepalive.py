@@ -38,9 +38,7 @@ class Keepalive:
         if silent >= self._gone_after:
             return silent
         next_ping = max(self._heard, self._pinged) + self._ping_after
-        self.due = min(
-            self._heard + self._gone_after, next_ping if next_ping > now else now + self._ping_after
-        )
+        self.due = min(self._heard + self._gone_after, next_ping if next_ping > now else now + self._ping_after)
         return None
 
     def wants_ping(self, now: float) -> bool:

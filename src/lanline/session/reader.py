@@ -9,6 +9,7 @@ checked on the header, before a byte of the body is kept. On paced connections a
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import inf
 from typing import Final
 
 from lanline.errors import MessageTooLarge
@@ -17,7 +18,11 @@ from lanline.limits import Limits
 from lanline.session.frames import HEADER, HEADER_BYTES
 
 _GRACE: Final = 5.0
-_NEVER: Final = float("inf")
+"""Seconds for a frame of no size: what a burst of loss on a bad network takes to be sent again."""
+
+_LAG: Final = 1.0
+"""Seconds by which a check may be late. Beyond it our own side was busy, and the bytes may lie unread."""
+
 _unpack_from = HEADER.unpack_from
 
 
@@ -29,7 +34,7 @@ class FrameReader:
         paced: whether slow frames are an offence (not on unix and mem transports).
     """
 
-    __slots__ = ("_limit", "_limits", "_missing", "_paced", "_tail", "due")
+    __slots__ = ("_begun", "_limit", "_limits", "_missing", "_paced", "_tail", "due")
 
     def __init__(self, limits: Limits, *, paced: bool) -> None:
         self._limits = limits
@@ -37,13 +42,14 @@ class FrameReader:
         self._paced = paced
         self._tail = Pieces()
         self._missing = 0
-        self.due = _NEVER
+        self._begun = 0.0
+        self.due = inf
         """When the frame under way is too slow, on the clock of `now`; infinite when none is."""
 
     @property
-    def is_inside_frame(self) -> bool:
-        """Whether a frame has begun and is not whole."""
-        return bool(self._tail.size)
+    def kept_bytes(self) -> int:
+        """How much of a frame that is not whole is held in memory now."""
+        return self._tail.size
 
     def hello_received(self) -> None:
         """A roster may come now: frames of full size, one item of at most 1 MiB (the session counts it)."""
@@ -51,23 +57,25 @@ class FrameReader:
 
     def is_too_slow(self, now: float) -> bool:
         """Whether the frame under way has had all the time it may take."""
+        if now - self.due > _LAG:
+            self.due = now + _LAG
         return now >= self.due
 
-    def receive_data(
-        self, data: bytes, now: float, receivers: Sequence[Callable[[int, int, bytes], None]]
-    ) -> None:
+    def receive_data(self, data: bytes, now: float, receivers: Sequence[Callable[[int, int, bytes], None]]) -> None:
         """Calls `receivers[kind](call, flags, body)` for each whole frame, in order.
 
         Raises:
             MessageTooLarge: a header announces more than the limit; the frames before it were handed over.
         """
+        begun = now
         if self._tail.size:
             self._tail.add(data)
             self._missing -= len(data)
             if self._missing > 0:
                 return
             data = self._tail.take()
-            self.due = _NEVER
+            self.due = inf
+            begun = self._begun
         position = 0
         size = len(data)
         while size - position >= HEADER_BYTES:
@@ -76,16 +84,18 @@ class FrameReader:
                 raise MessageTooLarge(length, self._limit, "frame")
             end = position + HEADER_BYTES + length
             if end > size:
-                self._keep(data[position:], end - size, length, now)
+                self._keep(data[position:], end - size, length, now if position else begun)
                 return
             receivers[kind](call, flags, data[position + HEADER_BYTES : end])
             position = end
         if position < size:
-            self._keep(data[position:], HEADER_BYTES - (size - position), 0, now)
+            self._keep(data[position:], HEADER_BYTES - (size - position), 0, now if position else begun)
 
-    def _keep(self, tail: bytes, missing: int, length: int, now: float) -> None:
+    def _keep(self, tail: bytes, missing: int, length: int, begun: float) -> None:
+        """Keeps the beginning of a frame. It is called again once its header is whole and says how long it is."""
         self._tail.add(tail)
         self._missing = missing
+        self._begun = begun
         if self._paced:
             allowed = _GRACE + length / self._limits.frame_bytes_per_second
-            self.due = now + min(self._limits.frame_seconds, allowed)
+            self.due = begun + min(self._limits.frame_seconds, allowed)

@@ -18,9 +18,12 @@ A call, seen from either end (half-close, as TCP has it)::
 
     ASKED      this side has ended its half and waits for the peer's
     STREAMING  both halves are open
-    ANSWERING  the peer has ended its half, this side has not
+    ANSWERING  the peer has ended its half, or given the call up; this side has not
     ABANDONED  this side gave up and said CANCEL: whatever still comes is legal and dropped
     ENDED      over
+
+CANCEL goes from the side that opened the call to the side that answers it, ERROR both ways. So a call that was given up
+is over on the answering side at its END or ERROR, and on the opening side when that arrives.
 """
 
 from __future__ import annotations
@@ -93,6 +96,7 @@ CONNECTION: Final[Mapping[State, Mapping[Step, State]]] = {
         Step.STREAM_ENDED: State.CLOSED,
     },
     State.WAITING: {
+        Step.ROSTER_RECEIVED: State.WAITING,
         Step.WELCOME_RECEIVED: State.OPEN,
         Step.GOAWAY: State.CLOSED,
         Step.STREAM_ENDED: State.CLOSED,
@@ -126,7 +130,7 @@ CALL: Final[Mapping[CallState, Mapping[CallStep, CallState]]] = {
         CallStep.DATA_RECEIVED: CallState.ASKED,
         CallStep.END_RECEIVED: CallState.ENDED,
         CallStep.ERROR_RECEIVED: CallState.ENDED,
-        CallStep.CANCEL_RECEIVED: CallState.ASKED,
+        CallStep.CANCEL_RECEIVED: CallState.ENDED,
     },
     CallState.STREAMING: {
         CallStep.DATA_SENT: CallState.STREAMING,
@@ -136,13 +140,13 @@ CALL: Final[Mapping[CallState, Mapping[CallStep, CallState]]] = {
         CallStep.DATA_RECEIVED: CallState.STREAMING,
         CallStep.END_RECEIVED: CallState.ANSWERING,
         CallStep.ERROR_RECEIVED: CallState.ENDED,
-        CallStep.CANCEL_RECEIVED: CallState.STREAMING,
+        CallStep.CANCEL_RECEIVED: CallState.ANSWERING,
     },
     CallState.ANSWERING: {
         CallStep.DATA_SENT: CallState.ANSWERING,
         CallStep.END_SENT: CallState.ENDED,
         CallStep.ERROR_SENT: CallState.ENDED,
-        CallStep.CANCEL_SENT: CallState.ABANDONED,
+        CallStep.CANCEL_SENT: CallState.ENDED,
         CallStep.ERROR_RECEIVED: CallState.ENDED,
         CallStep.CANCEL_RECEIVED: CallState.ANSWERING,
     },
@@ -150,7 +154,6 @@ CALL: Final[Mapping[CallState, Mapping[CallStep, CallState]]] = {
         CallStep.DATA_RECEIVED: CallState.ABANDONED,
         CallStep.END_RECEIVED: CallState.ENDED,
         CallStep.ERROR_RECEIVED: CallState.ENDED,
-        CallStep.CANCEL_RECEIVED: CallState.ABANDONED,
     },
     CallState.ENDED: {},
 }
