@@ -1,7 +1,7 @@
 """What a service is given of its node: the public side, and nothing else of it.
 
-A service is a stranger in the house: it sees members by name, links by name, this machine's policy and audit. It reaches
-neither keys nor the roster's authority, and other services not at all.
+A service is a stranger in the house: it sees members by name, links by name, this machine's policy and audit. It
+reaches neither keys nor the roster's authority, and other services not at all.
 """
 
 from __future__ import annotations

@@ -1,26 +1,32 @@
 """Who gets a link with this node: members of the room over TLS, this machine's own user over the Unix socket.
 
-The room data of a HELLO is a msgpack array: room id (32 bytes), node name, roster number. Names in it are for messages
-alone; who a peer is follows from its key and the roster. Keys are judged on the newer of the two sides' rosters.
+The room data of a HELLO is a msgpack array: room id (32 bytes), node name, roster number, and a digest of the roster
+(16 bytes). Names in it are for messages alone; who a peer is follows from its key and the roster. Keys are judged on
+the newer of the two sides' rosters, and once more when the peer's WELCOME comes: between the two a roster may have
+come in force that removed it, and a peer chooses how long it takes.
 """
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
+import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final, Protocol
 
 import msgspec
 
-from lanline.clean import clean
 from lanline.errors import LanlineError
 from lanline.link.caller import Caller
 from lanline.link.guard import AwaitRoster, Refuse, Verdict, Welcome
 from lanline.roles import Role
 from lanline.room.book import Refused, RosterBook
 from lanline.room.keys import public_key_hash
+from lanline.room.roster import content_of
 from lanline.transport.base import ConnectionFacts
+from lanline.transport.quiet import QuietLog
 
 if TYPE_CHECKING:
     from lanline.link.link import Link
@@ -28,12 +34,18 @@ if TYPE_CHECKING:
 log = logging.getLogger("lanline.room")
 
 
+DIGEST_BYTES: Final = 16
+"""Of the roster in a HELLO: enough to notice that two of one number differ."""
+
+
 class RoomData(msgspec.Struct, frozen=True, array_like=True):
-    """What a HELLO says about the room: its id, the sender's name, the number of the sender's roster."""
+    """What a HELLO says about the room: its id, the sender's name, the number of the sender's roster and a digest of
+    it."""
 
     room_id: bytes
     node: str
     number: int
+    digest: bytes = b""
 
 
 _decode = msgspec.msgpack.Decoder(RoomData).decode
@@ -51,6 +63,9 @@ class Welcomer(Protocol):
     def link_lost(self, link: Link, reason: str) -> None:
         """It is gone."""
 
+    def alarm(self, text: str) -> None:
+        """Something a person must look at."""
+
 
 class RoomGuard:
     """Judges peers by their key and the roster.
@@ -65,11 +80,13 @@ class RoomGuard:
         self._book = book
         self._node = node
         self._welcomer = welcomer
+        self._quiet = QuietLog(log)
+        self._digested: tuple[bytes, bytes] = (b"", b"")
 
     def room_data(self) -> bytes:
-        """Room, name and roster number."""
+        """Room, name, roster number and digest."""
         roster = self._book.current
-        return msgspec.msgpack.encode(RoomData(roster.room_id, self._node, roster.number))
+        return msgspec.msgpack.encode(RoomData(roster.room_id, self._node, roster.number, self._digest()))
 
     def judge(self, facts: ConnectionFacts, room_data: bytes) -> Verdict:
         """Welcomes members; waits for the peer's roster where that is newer; sends ours where it is older."""
@@ -82,7 +99,13 @@ class RoomGuard:
             return Refuse(f"this node is in the room {roster.room}, and the peer is in another one")
         if data.number > roster.number:
             return AwaitRoster()
-        return self._verdict(facts, self._book.data if data.number < roster.number else None)
+        verdict = self._verdict(facts, self._book.data if data.number < roster.number else None)
+        if data.number == roster.number and data.digest not in (b"", self._digest()) and isinstance(verdict, Welcome):
+            self._welcomer.alarm(
+                f"{verdict.caller.name} has another roster {data.number} than this node: the authority key is "
+                "in use in two places, or the hub went back to an old state"
+            )
+        return verdict
 
     def judge_with_roster(self, facts: ConnectionFacts, room_data: bytes, roster: bytes) -> Verdict:
         """Adopts the peer's roster, then judges."""
@@ -91,12 +114,16 @@ class RoomGuard:
         except LanlineError as error:
             return Refuse(f"the roster could not be kept: {error}")
         if refused is not None:
-            log.warning("a roster from %s was refused: %s", clean(facts.peer_address), refused)
+            self._quiet.warn("roster", f"a roster from {facts.peer_address} was refused: {refused}", time.monotonic())
             return Refuse(f"the roster was refused: {refused}")
         return self._verdict(facts, None)
 
     def welcomed(self, link: Link) -> str | None:
-        """Tells the node."""
+        """Judges the key once more, on the roster as it is now, and tells the node."""
+        member = self._book.member_for(link.caller.key_hash)
+        if member is None:
+            return self._no_member()
+        link.caller = replace(link.caller, name=member.name, role=member.role)
         self._welcomer.link_welcomed(link)
         return None
 
@@ -110,10 +137,20 @@ class RoomGuard:
         key_hash = public_key_hash(facts.certificate)
         member = self._book.member_for(key_hash)
         if member is None:
-            room = self._book.current.room
-            return Refuse(f"this key is not in the roster of the room {room}: it was removed, or never joined")
+            return Refuse(self._no_member())
         caller = Caller(member.name, member.role, facts.peer_address, key_hash)
         return Welcome(caller, newer)
+
+    def _no_member(self) -> str:
+        return f"this key is not in the roster of the room {self._book.current.room}: it was removed, or never joined"
+
+    def _digest(self) -> bytes:
+        data, digest = self._digested
+        if data is not self._book.data:
+            data = self._book.data
+            digest = hashlib.sha256(content_of(data)).digest()[:DIGEST_BYTES]
+            self._digested = (data, digest)
+        return digest
 
 
 class LocalGuard:

@@ -1,32 +1,33 @@
-"""What only the hub does: it holds the authority key, lets machines in, changes the roster, and tells who is here.
+"""What only the hub does: it holds the authority key, lets machines in and changes the roster.
 
-The hub has no power over the policies of other nodes. Restarted without the passphrase it is locked: it serves everything
-but invitations, removals and role changes until `lanline unlock`.
+The hub has no power over the policies of other nodes. Restarted without the passphrase it is locked: it serves
+everything but invitations, removals and role changes until `lanline unlock`. Rule: each change is in the audit and on
+disk before it is in force, and whatever fails on the way leaves the roster as it was. Everything here waits for the
+disk, which for what happens a few times a day is no matter; `unlock` alone takes long enough to be called in a
+thread.
 """
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from lanline.clean import clean
-from lanline.errors import AuthorityLocked, NotAllowed, RemoteProtocolError, StateDamaged
+from lanline.errors import AuthorityLocked, NotAllowed, RoomError, StateDamaged, StateNotSaved
 from lanline.roles import Role
 from lanline.room.audit import AuditLog, Who
 from lanline.room.book import RosterBook
 from lanline.room.certificates import certificate_pem, new_node_certificate, parse_authority_certificate
 from lanline.room.civil import civil_now
-from lanline.room.disk import read_secret
+from lanline.room.disk import read_secret, read_state
 from lanline.room.door import Invitation, InvitationBook
 from lanline.room.founding import DATAGRAM_KIND, DatagramKey
 from lanline.room.joining import JoinRequest, Welcome
 from lanline.room.keys import is_authority_locked, open_authority_key, public_key_hash
 from lanline.room.paths import StateFolder
-from lanline.room.presence import GATHER, News, PresenceBook, Report, encode_news, presence_of
 from lanline.room.roster import Roster, sign
 from lanline.room.sealed import load_sealed, save_sealed
 
@@ -43,31 +44,23 @@ class Hub:
     Args:
         folder: the state folder.
         book: the roster in force.
-        presence: what is known of everybody.
         audit: this machine's log.
-        put_in_force: adopts a roster this hub has just signed, on disk too.
+        enforce: puts a roster this hub has just signed in force, on disk first, and tells the members. Raises
+            StateNotSaved, and has then changed nothing.
     """
 
     def __init__(
-        self,
-        folder: StateFolder,
-        book: RosterBook,
-        presence: PresenceBook,
-        audit: AuditLog,
-        put_in_force: Callable[[bytes], object],
+        self, folder: StateFolder, book: RosterBook, audit: AuditLog, enforce: Callable[[bytes], None]
     ) -> None:
         self.invitations = InvitationBook()
         self._folder = folder
         self._book = book
-        self._presence = presence
         self._audit = audit
-        self._put_in_force = put_in_force
+        self._enforce = enforce
         self._key: PrivateKey | None = None
-        self._attending: dict[str, asyncio.Queue[bytes]] = {}
-        self._boots: dict[str, bytes] = {}
 
     def __repr__(self) -> str:
-        return f"<Hub {'locked' if self.is_locked else 'open'} attending={len(self._attending)}>"
+        return f"<Hub {'locked' if self.is_locked else 'open'} roster={self._book.number}>"
 
     # -- the authority key ---------------------------------------------------------------------------------
 
@@ -116,30 +109,44 @@ class Hub:
         if role >= Role.OPERATOR and (caller.role or 0) < Role.OWNER:
             raise NotAllowed(f"only an owner invites a machine as {role.word}")
         invitation = self.invitations.invite(role, now=time.monotonic(), uses=uses, ttl=ttl)
-        self._audit.append("invite", who=_who(caller), details={"role": role.word, "uses": uses})
+        try:
+            self._audit.append("invite", who=_who(caller), details={"role": role.word, "uses": uses})
+        except StateNotSaved:
+            self.invitations.close(invitation.code.slot)
+            raise
         return invitation
 
     def admit(self, request: JoinRequest, role: Role) -> Welcome:
         """Makes a member of a machine that has proved a code.
 
+        A machine that is a member already, by key and name, gets its certificate again and keeps its role: the last
+        message of its first try may never have reached it.
+
         Raises:
-            LanlineError: with a sentence for the machine that joins.
+            LanlineError: with a sentence for the machine that joins; nothing has changed then.
         """
         key = self._open_key()
         public_key = request.checked_key()
-        roster = self._book.current.with_member(
-            request.name, public_key_hash(public_key), role, issued_at=int(civil_now())
-        )
-        authority = parse_authority_certificate(self._folder.authority_certificate.read_bytes())
+        # All that may fail comes first: a machine in the roster that was told it is not would have lost its name.
+        authority_pem = self._authority_pem()
+        authority = parse_authority_certificate(authority_pem)
+        datagrams = load_sealed(self._folder.datagram_key, DATAGRAM_KIND, DatagramKey)
+        if datagrams is None:
+            datagrams = self._new_datagram_key(self._book.current.datagram_epoch)
         certificate = new_node_certificate(key, authority, public_key, request.name)
-        details = {"name": request.name, "role": role.word, "system": request.system}
-        self._audit.append("join", details=details)
-        self._enforce(roster)
+        self._enter(request, public_key_hash(public_key), role)
         log.info("%s has joined as %s (%s)", clean(request.name), role.word, clean(request.system))
-        datagrams = load_sealed(self._folder.datagram_key, DATAGRAM_KIND, DatagramKey) or self._new_datagram_key(0)
-        return Welcome(
-            certificate_pem(authority), certificate_pem(certificate), self._book.data, datagrams.epoch, datagrams.key
-        )
+        return Welcome(authority_pem, certificate_pem(certificate), self._book.data, datagrams.epoch, datagrams.key)
+
+    def _enter(self, request: JoinRequest, key_hash: bytes, role: Role) -> None:
+        there = self._book.member_for(key_hash)
+        details = {"name": request.name, "role": role.word, "system": request.system}
+        if there is not None and there.name == request.name:
+            self._audit.append("join.again", details=details | {"role": there.role.word})
+            return
+        roster = self._book.current.with_member(request.name, key_hash, role, issued_at=int(civil_now()))
+        self._audit.append("join", details=details)
+        self._sign(roster)
 
     def remove(self, caller: Caller, name: str) -> None:
         """Takes a member out of the room. Its links are cut as soon as the roster is in force.
@@ -155,7 +162,7 @@ class Hub:
         roster = self._book.current.without(name, issued_at=int(civil_now()))
         self._audit.append("remove", who=_who(caller), details={"name": name})
         self._new_datagram_key(roster.datagram_epoch)
-        self._enforce(roster)
+        self._sign(roster)
 
     def set_role(self, caller: Caller, name: str, role: Role) -> None:
         """Gives a member another role.
@@ -166,63 +173,27 @@ class Hub:
         self._open_key()
         roster = self._book.current.with_role(name, role, issued_at=int(civil_now()))
         self._audit.append("role", who=_who(caller), details={"name": name, "role": role.word})
-        self._enforce(roster)
+        self._sign(roster)
 
-    def _enforce(self, roster: Roster) -> None:
-        data = sign(roster, self._open_key())
-        self._put_in_force(data)
-        self._tell_all(encode_news(News(roster=data)))
+    def _sign(self, roster: Roster) -> None:
+        try:
+            data = sign(roster, self._open_key())
+        except ValueError as error:
+            raise RoomError(f"the roster cannot grow any further: {error}", advice="remove members first.") from error
+        self._enforce(data)
+
+    def _authority_pem(self) -> bytes:
+        data = read_state(self._folder.authority_certificate, max_bytes=64 * 1024)
+        if data is None:
+            raise StateDamaged(
+                f"{self._folder.authority_certificate} is missing", advice="restore it from the hub's backup."
+            )
+        return data
 
     def _new_datagram_key(self, epoch: int) -> DatagramKey:
         key = DatagramKey(epoch, os.urandom(32))
         save_sealed(self._folder.datagram_key, DATAGRAM_KIND, key)
         return key
-
-    # -- who is here ---------------------------------------------------------------------------------------
-
-    async def attend(self, caller: Caller, host: str, report: Report, round_trip: float | None) -> AsyncIterator[bytes]:
-        """A member is here as long as this goes on; yields News for it, encoded.
-
-        Args:
-            caller: the member.
-            host: where its link came from.
-            report: what it says of itself.
-            round_trip: as measured on its link so far, seconds.
-        """
-        name = caller.name
-        queue: asyncio.Queue[bytes] = asyncio.Queue(maxsize=1024)
-        self._attending[name] = queue
-        self._presence.set(presence_of(name, report, host, now=civil_now(), round_trip=round_trip))
-        try:
-            yield encode_news(News(self._presence.rows(), True, self._book.data))
-            while True:
-                news = await queue.get()
-                if not news:
-                    raise RemoteProtocolError("another machine with this key has come, or news piled up: start anew")
-                yield news
-        finally:
-            if self._attending.get(name) is queue:
-                del self._attending[name]
-                self._presence.set_offline(name, now=civil_now())
-
-    async def spread_changes(self) -> None:
-        """Tells everybody what changed, gathered; runs as long as the hub does."""
-        while True:
-            await asyncio.sleep(GATHER)
-            rows = self._presence.take_changes()
-            if rows:
-                self._tell_all(encode_news(News(rows)))
-
-    def _tell_all(self, news: bytes) -> None:
-        for name, queue in list(self._attending.items()):
-            if queue.full():
-                # So slow that it is better told everything anew: it comes back and gets a snapshot.
-                while not queue.empty():
-                    queue.get_nowait()
-                queue.put_nowait(b"")
-                log.info("%s does not take its news and must start anew", clean(name))
-            else:
-                queue.put_nowait(news)
 
 
 def _key_file(folder: StateFolder) -> bytes:

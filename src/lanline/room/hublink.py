@@ -1,7 +1,8 @@
 """A member's standing link to the hub: kept, restored with jitter, and telling what it waits for.
 
 Between two tries it waits a random time of at most three seconds (full jitter), so that a thousand members do not come
-back in the same instant after the hub restarted, and all are back within ten seconds.
+back in the same instant after the hub restarted, and all are back within ten seconds. Rule: nothing the hub sends or
+leaves out ends the keeping, or the node would go on alone without anybody noticing.
 """
 
 from __future__ import annotations
@@ -12,8 +13,10 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import Final
 
+import msgspec
+
 from lanline.clean import clean
-from lanline.errors import CallError, ChannelError, ConnectFailed, LanlineError
+from lanline.errors import CallError, LanlineError, RemoteProtocolError
 from lanline.link.call import Call
 from lanline.link.link import Link
 from lanline.room.presence import News, Report, decode_news
@@ -76,23 +79,29 @@ class HubLink:
                 link = await self._connect(self._hub)
                 while True:
                     await self._attend(link)
-            except (ConnectFailed, CallError, ChannelError) as error:
+            except LanlineError as error:
                 self._lost(error)
             await asyncio.sleep(random.uniform(0, MAX_PAUSE))  # noqa: S311 - spreads tries, guards nothing
 
     async def _attend(self, link: Link) -> None:
+        """Hears the hub's news on one call. Returns only to be called again with a new report."""
         self._is_renewing = False
         try:
             async with link.open(ATTEND, self._report(), last=True) as self._call:
                 async for item in self._call:
-                    self._take(decode_news(item))
+                    self._take(item)
+            raise RemoteProtocolError("the hub has ended the call by which this node is there")
         except CallError:
             if not self._is_renewing:
                 raise
         finally:
             self._call = None
 
-    def _take(self, news: News) -> None:
+    def _take(self, item: bytes) -> None:
+        try:
+            news = decode_news(item)
+        except (msgspec.MsgspecError, TypeError) as error:
+            raise RemoteProtocolError(f"the hub's news cannot be read: {error}") from error
         if self.waiting_for:
             log.info("the hub %s is there", clean(self._hub))
             self.waiting_for = ""

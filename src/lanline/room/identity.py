@@ -1,7 +1,7 @@
 """Who this machine is: its state folder read, checked against itself, and turned into keys, names and TLS contexts.
 
-Rule: whatever on disk is not what was written, or does not fit the rest, ends in a refusal that says what to do. Nothing is
-opened on the word of a damaged file.
+Rule: whatever on disk is not what was written, or does not fit the rest, ends in a refusal that says what to do.
+Nothing is opened on the word of a damaged file.
 """
 
 from __future__ import annotations

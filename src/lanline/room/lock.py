@@ -38,6 +38,11 @@ class NodeLock:
         os.ftruncate(self._descriptor, 0)
         os.pwrite(self._descriptor, f"{os.getpid()}\n".encode("ascii"), 0)
 
+    @property
+    def is_held(self) -> bool:
+        """Whether it is held, and not yet released."""
+        return self._descriptor >= 0
+
     def release(self) -> None:
         """Lets go; a second call does nothing."""
         if self._descriptor >= 0:

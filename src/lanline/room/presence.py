@@ -1,13 +1,15 @@
 """Presence: who is here, where they listen, and what they let others do. Pure, as the hub and every node keep it.
 
-The hub knows who is online: each node keeps a call to it open. It hands every node a snapshot and then deltas, gathered
-for a quarter of a second each, so that a thousand members coming back at once are a few messages and not half a million.
-A node keeps what it last heard on disk: when the hub is away, members that know each other's addresses go on.
-Presence is a hint: where to look for a member. Who it is, its key proves.
+The hub knows who is online: each node keeps a call to it open. It hands every node a snapshot and then deltas,
+gathered for a quarter of a second each, so that a thousand members coming back at once are a few messages and not
+half a million. A node keeps what it last heard on disk: when the hub is away, members that know each other's
+addresses go on. Presence is a hint: where to look for a member. Who it is, its key proves.
 """
 
 from __future__ import annotations
 
+import ipaddress
+from collections.abc import Mapping
 from typing import Final
 
 import msgspec
@@ -20,12 +22,15 @@ KIND: Final = "presence"
 
 MAX_ADDRESSES: Final = 8
 
+_MAX_HOST_CHARACTERS: Final = 64
+"""An IPv6 address with the name of an interface; ipaddress itself would take a name of any length."""
+
 
 class Report(msgspec.Struct, frozen=True, array_like=True):
     """What a node says of itself to the hub.
 
-    Fields: the port its links come in at; hosts it listens on (empty: wherever the hub saw it connect from); lanline's
-    version; operating system; whether its policy lets anybody run anything.
+    Fields: the port its links come in at; IP addresses it listens on (empty: wherever the hub saw it connect from);
+    lanline's version; operating system; whether its policy lets anybody run anything; the number of its roster.
     """
 
     port: int
@@ -33,6 +38,7 @@ class Report(msgspec.Struct, frozen=True, array_like=True):
     version: str = ""
     system: str = ""
     runs: bool = False
+    roster_number: int = 0
 
 
 class Presence(msgspec.Struct, frozen=True, array_like=True):
@@ -112,6 +118,19 @@ class PresenceBook:
         """Nobody is known to be here any more: the hub is away."""
         self._rows = {name: msgspec.structs.replace(row, online=False) for name, row in self._rows.items()}
 
+    def measure(self, round_trips: Mapping[str, float | None]) -> None:
+        """Takes the round trips of live links, by name, in seconds; None where none was measured.
+
+        A row changes only when the new figure is less than half or more than twice the old: a thousand rows are not
+        sent around for a microsecond.
+        """
+        for name, seconds in round_trips.items():
+            row = self._rows.get(name)
+            if row is None or seconds is None:
+                continue
+            if row.round_trip <= 0 or not 0.5 <= seconds / row.round_trip <= 2.0:
+                self.set(msgspec.structs.replace(row, round_trip=seconds))
+
     def forget(self, name: str) -> None:
         """A member has left the room."""
         self._rows.pop(name, None)
@@ -135,20 +154,34 @@ def presence_of(name: str, report: Report, seen_host: str, *, now: float, round_
 
     Args:
         name: the member's, from the roster.
-        report: what it said; its texts are hostile.
+        report: what it said; its texts are hostile. A host that is no IP address is left out: others would look a name
+            up that the member chose, and a long text would travel to everybody.
         seen_host: where its link came from.
         now: civil time, seconds.
         round_trip: measured by the hub, seconds.
     """
-    hosts = report.hosts[:MAX_ADDRESSES] or (seen_host,)
-    addresses = tuple(f"[{host}]:{report.port}" if ":" in host else f"{host}:{report.port}" for host in hosts if host)
+    hosts = [host for host in report.hosts[:MAX_ADDRESSES] if _is_address(host)] or [seen_host]
+    addresses = [f"[{host}]:{report.port}" if ":" in host else f"{host}:{report.port}" for host in hosts if host]
     return Presence(
         name,
         online=True,
-        addresses=addresses,
+        addresses=tuple(addresses) if 0 < report.port < 65536 else (),
         version=report.version[:40],
         system=report.system[:80],
         runs=report.runs,
         last_seen=now,
         round_trip=-1.0 if round_trip is None else round_trip,
     )
+
+
+def with_addresses(row: Presence, addresses: tuple[str, ...]) -> Presence:
+    """The row with these addresses (`host:port`) in place of its own, as many as a row may have."""
+    return msgspec.structs.replace(row, addresses=addresses[:MAX_ADDRESSES])
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return len(host) <= _MAX_HOST_CHARACTERS

@@ -41,7 +41,7 @@ def node_status(node: Node, services: Sequence[Service]) -> NodeStatus:
         policy=_policy_words(node),
         runs=node.policy.allows_something,
         links=len(node.links()),
-        alarms=tuple(node.alarms),
+        alarms=node.alarms,
         services={service.name: service.figures() for service in services},
     )
 

@@ -5,8 +5,9 @@ Pure. The names and ranges are ClusterShell's NodeSet syntax, which operators al
 
     @all @others @online @guests @members @operators @owners
 
-Rules: a range is measured before it is expanded, so that `pc[1-10000000]` costs nothing; an unknown name or group is an
-error that names the nearest known ones; what is selected is a list of names in the order people count (pc2 before pc10).
+Rules: a range is measured before it is expanded, so that `pc[1-10000000]` costs nothing; an unknown name or group is
+an error that names the nearest known ones; what is selected is a list of names in the order people count (pc2 before
+pc10).
 
 Source: ClusterShell.NodeSet; its own group sources (files, commands) are never asked.
 """

@@ -1,0 +1,197 @@
+"""Who is here: the standing calls of the members to the hub, and the news that goes out on them.
+
+A member is here as long as its call lives. Changes are gathered for a quarter of a second into one message for all, and
+whoever comes gets the snapshot of the last such moment and then what follows: so a thousand members that return at once
+cost a few encodings and not a thousand. Rules:
+
+1. One seat per key. The newest call takes the seat and the one before is ended, for a machine that was cut off returns
+   before its old call is known to be dead; an old call that ends later takes nothing away from the new one.
+2. A start of a process has a random name (`boot`). When a key is used by one start, then by another, and then by the
+   first again, two machines have it: an alarm. A machine that was only restarted never brings an old name back.
+3. News that a member does not take pile up to `MAX_PENDING`; beyond that it is told to start anew, with a snapshot.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from lanline.clean import clean
+from lanline.errors import RemoteProtocolError
+from lanline.link.caller import Caller
+from lanline.room.book import RosterBook
+from lanline.room.civil import civil_now
+from lanline.room.presence import GATHER, News, PresenceBook, Report, encode_news, presence_of
+
+log = logging.getLogger("lanline.room")
+
+MAX_PENDING: Final = 64
+"""Messages one member may leave untaken: sixteen seconds of steady change."""
+
+_STARTS: Final = 4
+"""Starts remembered per key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """Where a member's call comes from.
+
+    Attributes:
+        host: IP address of its link.
+        boot: which start of its node.
+        round_trip: as measured on its link so far, seconds; None before that.
+    """
+
+    host: str
+    boot: bytes
+    round_trip: float | None = None
+
+
+@dataclass(eq=False, slots=True)
+class _Seat:
+    """One member's standing call."""
+
+    caller: Caller
+    arrived: Arrived
+    pending: list[bytes] = field(default_factory=list)
+    waiting: asyncio.Future[None] | None = None
+    ended_because: str = ""
+
+    def tell(self, news: bytes) -> None:
+        if len(self.pending) >= MAX_PENDING:
+            self.end("its news piled up")
+        elif not self.ended_because:
+            self.pending.append(news)
+            self._wake()
+
+    def end(self, why: str) -> None:
+        self.ended_because = self.ended_because or why
+        self.pending.clear()
+        self._wake()
+
+    async def next(self) -> list[bytes]:
+        while not self.pending and not self.ended_because:
+            self.waiting = asyncio.get_running_loop().create_future()
+            try:
+                await self.waiting
+            finally:
+                self.waiting = None
+        taken, self.pending = self.pending, []
+        return taken
+
+    def _wake(self) -> None:
+        if self.waiting is not None and not self.waiting.done():
+            self.waiting.set_result(None)
+
+
+class Attendance:
+    """The members that are here, on the hub.
+
+    Args:
+        book: the roster in force.
+        presence: what is known of everybody; changed here as members come and go.
+        alarm: tells people.
+    """
+
+    def __init__(self, book: RosterBook, presence: PresenceBook, alarm: Callable[[str], None]) -> None:
+        self._book = book
+        self._presence = presence
+        self._alarm = alarm
+        self._seats: dict[bytes, _Seat] = {}
+        self._starts: OrderedDict[bytes, list[Arrived]] = OrderedDict()
+        self._snapshot = b""
+
+    def __repr__(self) -> str:
+        return f"<Attendance {len(self._seats)} here>"
+
+    def __len__(self) -> int:
+        return len(self._seats)
+
+    async def attend(self, caller: Caller, arrived: Arrived, report: Report) -> AsyncIterator[bytes]:
+        """A member is here as long as this goes on; yields News for it, encoded.
+
+        Args:
+            caller: the member.
+            arrived: where its call comes from.
+            report: what it says of itself.
+
+        Raises:
+            RemoteProtocolError: the member must begin anew: its key has come from elsewhere, or it takes no news.
+        """
+        seat = self._take_seat(caller, arrived)
+        self._presence.set(
+            presence_of(caller.name, report, arrived.host, now=civil_now(), round_trip=arrived.round_trip)
+        )
+        try:
+            yield self._snapshot_now()
+            if report.roster_number != self._book.number:
+                yield encode_news(News(roster=self._book.data))
+            while not seat.ended_because:
+                for news in await seat.next():
+                    yield news
+            raise RemoteProtocolError(f"this call is over: {seat.ended_because}")
+        finally:
+            if self._seats.get(caller.key_hash) is seat:
+                del self._seats[caller.key_hash]
+                self._presence.set_offline(caller.name, now=civil_now())
+
+    def tell_roster(self, data: bytes) -> None:
+        """A newer roster is in force: everybody here hears of it at once."""
+        self._snapshot = b""  # somebody may have been forgotten
+        self._tell(encode_news(News(roster=data)))
+
+    async def spread_changes(self) -> None:
+        """Tells everybody what changed, gathered; runs as long as the hub does."""
+        while True:
+            await asyncio.sleep(GATHER)
+            self.spread_now()
+
+    def spread_now(self) -> None:
+        """Tells everybody what has changed since the last time."""
+        rows = self._presence.take_changes()
+        if rows:
+            self._snapshot = b""
+            self._tell(encode_news(News(rows)))
+
+    def _tell(self, news: bytes) -> None:
+        for seat in self._seats.values():
+            seat.tell(news)
+            if seat.ended_because:
+                log.info("%s must start anew: %s", clean(seat.caller.name), seat.ended_because)
+
+    def _snapshot_now(self) -> bytes:
+        # As of the last gathering. What has changed since then comes with the next, to this member too.
+        if not self._snapshot:
+            self._snapshot = encode_news(News(self._presence.rows(), is_whole=True))
+        return self._snapshot
+
+    def _take_seat(self, caller: Caller, arrived: Arrived) -> _Seat:
+        before = self._seats.get(caller.key_hash)
+        seat = self._seats[caller.key_hash] = _Seat(caller, arrived)
+        if before is not None:
+            before.end("another call of this member has begun")
+        self._compare_starts(caller, arrived)
+        return seat
+
+    def _compare_starts(self, caller: Caller, arrived: Arrived) -> None:
+        starts = self._starts.setdefault(caller.key_hash, [])
+        self._starts.move_to_end(caller.key_hash)
+        known = [start.boot for start in starts]
+        if arrived.boot in known[:-1]:
+            other = starts[-1].host
+            self._alarm(
+                f"one key on two machines: {caller.name} comes from {_here_and_there(arrived.host, other)} in turn. "
+                f"One is a copy of the other: stop both, lanline members remove {caller.name}, and let each join anew"
+            )
+        if arrived.boot not in known[-1:]:
+            self._starts[caller.key_hash] = [*starts, arrived][-_STARTS:]
+        while len(self._starts) > 2 * max(len(self._book.current.members), 1):
+            self._starts.popitem(last=False)
+
+
+def _here_and_there(one: str, other: str) -> str:
+    return f"{one} twice" if one == other else " and ".join(sorted((one, other)))
