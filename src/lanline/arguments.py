@@ -8,17 +8,15 @@ new one never changes what an abbreviation meant. argparse because it starts in 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from lanline.errors import LanlineError, UsageError
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any, NoReturn, TypeVar
-
     from lanline.console import Console
 
-    T = TypeVar("T")
+T = TypeVar("T")
 
 
 ALL = "*"

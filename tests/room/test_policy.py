@@ -62,6 +62,10 @@ def test_a_rule_for_any_command_lets_operators_run_what_is_there() -> None:
     decision = _ask(ANY, "df", "-h")
     assert decision == Allowed("any", "/usr/bin/df", ("df", "-h"))
     assert parse_policy(ANY).allows_something
+    assert parse_policy(ANY).runs_something_as(1000)
+    assert not parse_policy(ANY).runs_something_as(0)
+    assert parse_policy("allow_root = true\n" + ANY).runs_something_as(0)
+    assert not Policy().runs_something_as(1000)
 
 
 @pytest.mark.parametrize("role", [Role.GUEST, Role.MEMBER])

@@ -262,15 +262,16 @@ def _as_failure(error: Exception) -> tuple[Status, str, dict[str, str], bool]:
     if isinstance(error, CallError):
         return error.status, error.text, error.details, error.may_have_run
     if isinstance(error, UsageError):
-        return Status.BAD_MESSAGE, str(error), _advice(error), False
+        return Status.BAD_MESSAGE, str(error), _told(error), False
     if isinstance(error, NotAllowed):
-        return Status.REFUSED, str(error), _advice(error), False
+        return Status.REFUSED, str(error), _told(error), False
     if isinstance(error, MessageTooLarge):
         return Status.TOO_LARGE, str(error), {}, True
     if isinstance(error, LanlineError) and not isinstance(error, LocalProtocolError):
-        return Status.UNAVAILABLE, str(error), _advice(error), True
+        return Status.UNAVAILABLE, str(error), _told(error), True
     return Status.INTERNAL, "", {}, True
 
 
-def _advice(error: LanlineError) -> dict[str, str]:
-    return {"advice": error.advice} if error.advice else {}
+def _told(error: LanlineError) -> dict[str, str]:
+    """Which of our errors it was, and what to try: for the person who waits at the other end."""
+    return {"error": type(error).__name__} | ({"advice": error.advice} if error.advice else {})

@@ -278,7 +278,7 @@ class Node:
     def report(self) -> Report:
         """What this node says of itself."""
         hosts = self._wire.hosts
-        runs = self.policy.allows_something
+        runs = self.policy.runs_something_as(os.geteuid())
         system = " ".join(os.uname()[::2])
         return Report(self._wire.port, hosts, self.version, system, runs, self.identity.book.number)
 

@@ -142,8 +142,16 @@ class Policy:
 
     @property
     def allows_something(self) -> bool:
-        """Whether some command of somebody may run: what presence tells the room."""
+        """Whether some rule lets some command of somebody through."""
         return not self.fault and any(rule.allow for rule in self.rules)
+
+    def runs_something_as(self, user: int) -> bool:
+        """Whether a node of this user runs anything for others at all: what presence tells the room.
+
+        Args:
+            user: the node's user id; as 0 (root) it runs nothing unless `allow_root` is set.
+        """
+        return self.allows_something and (user != 0 or self.allow_root)
 
 
 class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

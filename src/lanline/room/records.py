@@ -65,3 +65,7 @@ class NodeStatus(msgspec.Struct, frozen=True):
     links: int
     alarms: tuple[str, ...]
     services: dict[str, Any]
+    hub: str = ""
+    """The hub's name."""
+    reachable_at: tuple[str, ...] = ()
+    """Where other machines reach this one, as `host:port`."""

@@ -39,10 +39,12 @@ def node_status(node: Node, services: Sequence[Service]) -> NodeStatus:
         is_locked=node.hub is not None and node.hub.is_locked,
         invitations=len(node.hub.invitations.open_now(time.monotonic())) if node.hub else 0,
         policy=_policy_words(node),
-        runs=node.policy.allows_something,
+        runs=node.policy.runs_something_as(os.geteuid()),
         links=len(node.links()),
         alarms=node.alarms,
         services={service.name: service.figures() for service in services},
+        hub=node.hub_name,
+        reachable_at=node.reachable_at(),
     )
 
 
@@ -63,7 +65,7 @@ def member_line(node: Node, name: str) -> MemberLine:
         row.addresses,
         row.version if name != node.name else node.version,
         row.system,
-        row.runs if name != node.name else node.policy.allows_something,
+        row.runs if name != node.name else node.policy.runs_something_as(os.geteuid()),
         row.round_trip if measured is None else measured,
         row.last_seen,
         short_key(member.key_hash),
@@ -73,4 +75,9 @@ def member_line(node: Node, name: str) -> MemberLine:
 def _policy_words(node: Node) -> tuple[str, ...]:
     if node.policy.fault:
         return (node.policy.fault,)
-    return tuple(explain_rule(rule) for rule in node.policy.rules)
+    words = [explain_rule(rule) for rule in node.policy.rules]
+    if words and os.geteuid() == 0 and not node.policy.allow_root:
+        words.append(
+            "But this node runs as root, and as root it runs nothing for others until lanline up --allow-root."
+        )
+    return tuple(words)
