@@ -38,6 +38,7 @@ from lanline.room.joining import (
 from lanline.transport import sockets
 from lanline.transport.base import Arrival
 from lanline.transport.entrance import DOOR_PREFIX
+from lanline.transport.quiet import QuietLog
 
 log = logging.getLogger("lanline.room")
 
@@ -46,6 +47,9 @@ PREFACE: Final = DOOR_PREFIX + b"\x01"
 
 _PATIENCE: Final = 5.0
 """Seconds a stranger has for its next message."""
+
+_FAREWELL: Final = 15.0
+"""Seconds a machine that proved its code has to take the last message: a roster of 400 KiB over a poor radio link."""
 
 _TURNED_TRIES: Final = 40
 _TURNED_PAUSE: Final = (0.1, 0.4)
@@ -107,6 +111,7 @@ class Doorkeeper:
         self._invitations = invitations
         self._admit = admit
         self._tasks: set[asyncio.Task[None]] = set()
+        self._quiet = QuietLog(log)
 
     def is_open(self) -> bool:
         """Whether strangers are listened to at all."""
@@ -136,7 +141,7 @@ class Doorkeeper:
         try:
             attempt = self._invitations.begin(arrival.host, time.monotonic())
             if isinstance(attempt, Turned):
-                log.info("the door turned %s away: %s", clean(arrival.host), attempt.why)
+                self._quiet.warn("turned", f"the door turned {arrival.host} away: {attempt.why}", time.monotonic())
                 return
             arrival.welcomed()
             hub = HubSide(attempt)
@@ -145,27 +150,28 @@ class Doorkeeper:
             finally:
                 hub.ended(time.monotonic())
         except (ChannelError, ProtocolError, TimeoutError, JoinFailed) as error:
-            log.info("joining from %s came to nothing: %s", clean(arrival.host), clean(str(error)) or "too slow")
+            words = clean(str(error)) or "too slow"
+            self._quiet.warn("failed", f"joining from {arrival.host} came to nothing: {words}", time.monotonic())
+        except Exception:
+            log.exception("joining from %s failed on this side", clean(arrival.host))
 
     async def _converse(self, channel: Channel, hub: HubSide) -> None:
         loop = asyncio.get_running_loop()
         first = await asyncio.wait_for(channel.receive(), _PATIENCE)
         answer_at = loop.time() + HOLD
-        # In a thread: the key exchange computes for some milliseconds, and links must not wait for strangers.
-        second = await loop.run_in_executor(None, hub.receive, first, time.monotonic())
-        assert second is not None, "message 1 is answered by message 2"
+        # In a thread: the key exchange computes for some milliseconds, and links must not wait for strangers. The
+        # invitations are asked here, in the loop's turn.
+        second = await loop.run_in_executor(None, hub.begin(first, time.monotonic()))
         await asyncio.sleep(answer_at - loop.time())
         await channel.send(second)
         third = await asyncio.wait_for(channel.receive(), _PATIENCE)
         hub.receive(third, time.monotonic())
         assert hub.invitation is not None, "a proved code has an invitation"
         try:
-            hub.request.checked_key()
-            welcome = self._admit(hub.request, hub.invitation.role)
+            fourth = hub.welcome(self._admit(hub.request, hub.invitation.role))
         except LanlineError as error:
-            await channel.send(hub.decline(str(error)))
-        else:
-            await channel.send(hub.welcome(welcome))
+            fourth = hub.decline(str(error))
+        await asyncio.wait_for(channel.send(fourth), _FAREWELL)
 
 
 def join(address: Address, side: Callable[[], JoinerSide], *, timeout: float = 15.0) -> Joined:
@@ -183,8 +189,7 @@ def join(address: Address, side: Callable[[], JoinerSide], *, timeout: float = 1
     for left in reversed(range(_TURNED_TRIES)):
         sock = sockets.connect(address, timeout=timeout)
         try:
-            sock.settimeout(timeout)
-            return _converse(sock, side())
+            return _converse(sock, side(), time.monotonic() + timeout)
         except _HungUp as error:
             if not left:
                 raise JoinFailed(str(error), advice=error.advice) from error
@@ -198,12 +203,14 @@ class _HungUp(JoinFailed):
     """The hub closed before its first answer."""
 
 
-def _converse(sock: socket.socket, joiner: JoinerSide) -> Joined:
+def _converse(sock: socket.socket, joiner: JoinerSide, deadline: float) -> Joined:
     framing = LengthPrefixed(max_message_bytes=MAX_FOURTH_BYTES)
     decoder = framing.decoder()
     try:
         sock.sendall(PREFACE + framing.encode(joiner.start()))
         while joiner.state is not State.DONE:
+            # Less each time: whoever sends a byte now and then would otherwise hold this machine for ever.
+            sock.settimeout(max(0.001, deadline - time.monotonic()))
             chunk = sock.recv(64 * 1024)
             if not chunk:
                 raise _ended(joiner)

@@ -18,7 +18,7 @@ What the hub does::
 
     attempt = book.begin(address, now)              # or it is turned away
     hub = HubSide(attempt)
-    answer = hub.receive(message_1, now)            # 6 ms: in a thread; then hold, then send
+    answer = hub.begin(message_1, now)()            # the second call takes 6 ms: in a thread; then hold, then send
     hub.receive(message_3, now)                     # the use is taken here, or JoinFailed
     key = hub.request.checked_key()
     send(hub.welcome(...)) or send(hub.decline("the name pc7 is taken"))
@@ -28,6 +28,7 @@ What the hub does::
 from __future__ import annotations
 
 import hmac
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
@@ -271,7 +272,7 @@ class HubSide:
         """
         try:
             if self.state is State.START:
-                return self._answer(message, now)
+                return self.begin(message, now)()
             _must_be(self.state, State.PROVING)
             self._judge(message, now)
             return None
@@ -279,6 +280,34 @@ class HubSide:
             self.state = State.FAILED
             self._attempt.dropped(now)
             raise
+
+    def begin(self, message: bytes, now: float) -> Callable[[], bytes]:
+        """As `receive` with message 1, in two steps: what it returns computes message 2.
+
+        That takes 6 ms and touches nothing but this object, so it may be called in a thread, while the invitations
+        are asked and changed only by whoever calls the methods. Whatever either step raises: call `ended`.
+
+        Raises:
+            RemoteProtocolError: nonsense; from the computation too.
+        """
+        _must_be(self.state, State.START)
+        _check_length(message, FIRST_BYTES, FIRST_BYTES, 1)
+        if message[0] != VERSION:
+            raise RemoteProtocolError(f"joining in version {message[0]}, this hub speaks version {VERSION}")
+        slot = message[1 : 1 + SLOT_CHARACTERS].decode("latin-1")
+        self._attempt.slot = slot if is_slot(slot) else ""
+        invitation = self._attempt.book.find(self._attempt.slot, now)
+        # For an unknown slot a code nobody has: the conversation then looks the same and fails at the same place.
+        code = invitation.code if invitation else JoinCode.new()
+
+        def compute() -> bytes:
+            exchange = Exchange(code, is_joiner=False)
+            answer = exchange.start()
+            self._keys = exchange.finish(message[1 + SLOT_CHARACTERS :], message, answer)
+            self.state = State.PROVING
+            return answer
+
+        return compute
 
     @property
     def request(self) -> JoinRequest:
@@ -307,20 +336,6 @@ class HubSide:
             self._attempt.give_back()
         if self.state is not State.DONE:
             self.state = State.FAILED
-
-    def _answer(self, message: bytes, now: float) -> bytes:
-        _check_length(message, FIRST_BYTES, FIRST_BYTES, 1)
-        if message[0] != VERSION:
-            raise RemoteProtocolError(f"joining in version {message[0]}, this hub speaks version {VERSION}")
-        slot = message[1 : 1 + SLOT_CHARACTERS].decode("latin-1")
-        self._attempt.slot = slot if is_slot(slot) else ""
-        invitation = self._attempt.book.find(self._attempt.slot, now)
-        # For an unknown slot a code nobody has: the conversation then looks the same and fails at the same place.
-        exchange = Exchange(invitation.code if invitation else JoinCode.new(), is_joiner=False)
-        answer = exchange.start()
-        self._keys = exchange.finish(message[1 + SLOT_CHARACTERS :], message, answer)
-        self.state = State.PROVING
-        return answer
 
     def _judge(self, message: bytes, now: float) -> None:
         _check_length(message, PROOF_BYTES + 1, MAX_THIRD_BYTES, 3)
