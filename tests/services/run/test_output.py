@@ -177,6 +177,24 @@ def test_a_slow_reader_gets_all_that_was_written_before_the_exit(monkeypatch: py
     check(body)
 
 
+def test_a_reader_that_waited_at_the_exit_gets_all_that_was_written_before_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(output, "DRAIN", 0.0)
+
+    async def body(made: Output, ends: Ends) -> None:
+        def exit_with_words() -> None:
+            os.write(ends.out, b"x" * 65_536)  # one chunk and 8 bytes
+            made.finish()
+
+        asyncio.get_running_loop().call_soon(exit_with_words)
+        sizes = [len((await made.read() or (None, b""))[1]) for _ in range(2)]
+        assert sizes == [CHUNK_BYTES, 8]
+        assert await made.read() is None
+
+    check(body)
+
+
 def test_closing_counts_what_is_lost_and_wakes_the_reader() -> None:
     async def body(made: Output, ends: Ends) -> None:
         async with asyncio.TaskGroup() as group:
