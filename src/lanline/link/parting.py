@@ -34,7 +34,9 @@ class Parting:
     def begin(self) -> None:
         """Closes the transport. A second call does nothing."""
         if self._timer is None:
-            self._transport.close()
+            # The peer may have been first, and asyncio's TLS transport breaks when it is closed a second time.
+            if not self._transport.is_closing():
+                self._transport.close()
             self._wait()
 
     def over(self) -> None:
