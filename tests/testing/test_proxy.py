@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from lanline.testing.proxy import FaultProxy, Faults
+from lanline.testing.room import until
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 MESSAGE = bytes(range(256)) * 40
@@ -114,8 +115,7 @@ def test_a_reset_is_a_reset_for_both_ends() -> None:
         async with through(listen, Faults(is_resetting=True)) as proxy:
             reader, writer = await asyncio.open_connection(proxy.host, proxy.port)
             writer.write(b"hello")
-            while proxy.figures.bytes_forth < 5:
-                await asyncio.sleep(0)
+            await until(lambda: proxy.figures.bytes_forth == 5)
             proxy.break_all()
             with pytest.raises(ConnectionResetError):
                 await reader.read()

@@ -111,6 +111,10 @@ class Attendance:
     def __len__(self) -> int:
         return len(self._seats)
 
+    def statistics(self) -> dict[str, int]:
+        """Members that are here, and keys of which the last starts are remembered."""
+        return {"here": len(self._seats), "keys": len(self._starts)}
+
     async def attend(self, caller: Caller, arrived: Arrived, report: Report) -> AsyncIterator[bytes]:
         """A member is here as long as this goes on; yields News for it, encoded.
 

@@ -148,8 +148,8 @@ class FaultProxy:
         pair = self._pairs[task] = _Pair(writer, far_writer)
         self.figures.open += 1
         try:
-            forth = self._pass_on(reader, far_writer, random.Random(f"{self._seed} {number} forth"), "bytes_forth")
-            back = self._pass_on(far_reader, writer, random.Random(f"{self._seed} {number} back"), "bytes_back")
+            forth = self._pass_on(reader, far_writer, self._dice(number, "forth"), "bytes_forth")
+            back = self._pass_on(far_reader, writer, self._dice(number, "back"), "bytes_back")
             await pair.run(forth, back)
         except (OSError, asyncio.CancelledError):
             pair.is_reset = pair.is_reset or self.faults.is_resetting
@@ -157,6 +157,9 @@ class FaultProxy:
             pair.end(is_reset=pair.is_reset or self.faults.is_resetting)
             self.figures.open -= 1
             del self._pairs[task]
+
+    def _dice(self, connection: int, direction: str) -> random.Random:
+        return random.Random(f"{self._seed} {connection} {direction}")  # noqa: S311 - repeatable, guards nothing
 
     async def _pass_on(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, dice: random.Random, counter: str
