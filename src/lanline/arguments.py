@@ -8,6 +8,7 @@ new one never changes what an abbreviation meant. argparse because it starts in 
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
@@ -39,7 +40,7 @@ class WordParser(argparse.ArgumentParser):
             prog=f"lanline {word}",
             description=summary,
             epilog=f"examples:\n{lines}\n\nalso for every word: --home DIR, --json, --no-colour (lanline --help)",
-            formatter_class=argparse.RawDescriptionHelpFormatter,
+            formatter_class=_Layout,
             allow_abbrev=False,
         )
         self._console = console
@@ -64,6 +65,18 @@ class WordParser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Raises UsageError."""
         raise UsageError(message, advice=f"{self.prog} --help")
+
+
+class _Layout(argparse.RawDescriptionHelpFormatter):
+    """Help as wide as the terminal. argparse's own way to ask for that loads 2 ms of modules, for every word, help or
+    not."""
+
+    def __init__(self, prog: str) -> None:
+        try:
+            columns = os.get_terminal_size(1).columns
+        except OSError:
+            columns = 100
+        super().__init__(prog, width=max(40, columns - 2))
 
 
 def typed(parse: Callable[[str], T]) -> Callable[[str], T]:

@@ -224,7 +224,11 @@ class CallTimeout(CallError, TimeoutError):
 
 
 class CallRefused(CallError):
-    """The peer's rules do not allow this call."""
+    """The peer's rules do not allow this call.
+
+    Try: ask an owner for another role: lanline members role NAME ROLE, on the hub."""
+
+    exit_code = 4
 
 
 class CallFailed(CallError):

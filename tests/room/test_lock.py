@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from lanline.errors import NodeAlreadyRunning, StateNotSaved, StateUnsafe
-from lanline.room.lock import NodeLock
+from lanline.room.lock import NodeLock, is_locked
 
 
 def test_a_second_node_is_refused_and_told_who_runs(tmp_path: Path) -> None:
@@ -25,6 +25,13 @@ def test_a_released_lock_can_be_had_again(tmp_path: Path) -> None:
     with NodeLock(tmp_path / "node.lock") as again:
         assert "held" in repr(again)
     assert "released" in repr(again)
+
+
+def test_whether_it_is_held_can_be_asked(tmp_path: Path) -> None:
+    assert not is_locked(tmp_path / "node.lock")
+    with NodeLock(tmp_path / "node.lock"):
+        assert is_locked(tmp_path / "node.lock")
+    assert not is_locked(tmp_path / "node.lock")
 
 
 def test_a_killed_node_leaves_no_lock(tmp_path: Path) -> None:

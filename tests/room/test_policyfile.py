@@ -69,6 +69,14 @@ def test_allow_root_is_written_only_when_asked_for(path: Path) -> None:
     assert load_policy(path).allow_root
 
 
+def test_allow_root_can_be_set_without_adding_a_rule(path: Path) -> None:
+    add_rule(path, allow_run_rule(["df"]))
+    assert "as root" in add_rule(path, None, allow_root=True)
+    policy = load_policy(path)
+    assert policy.allow_root
+    assert [rule.name for rule in policy.rules] == ["allow-run"]
+
+
 def test_allow_root_that_was_false_becomes_true(path: Path) -> None:
     path.write_text('allow_root = false\n# mine\n[[rule]]\nname = "x"\nany = true\n')
     path.chmod(0o600)

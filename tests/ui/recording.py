@@ -1,5 +1,4 @@
-"""A console that keeps what a word prints and answers what it asks: checked against the real one by mypy alone, since both
-are `Console`s, and by the tests of words that run them as processes."""
+"""A console that keeps what a word prints and answers what it asks, for tests within one process."""
 
 from __future__ import annotations
 
@@ -61,9 +60,9 @@ class Recording:
         """Keeps it in `values`."""
         self.values.append(json.loads(json.dumps(value, allow_nan=False)))
 
-    def raw(self, data: bytes, stream: Stream = "stdout") -> None:
+    def raw(self, data: bytes | memoryview, stream: Stream = "stdout") -> None:
         """Keeps it as text."""
-        self.out += data.decode("latin-1")
+        self.out += bytes(data).decode("latin-1")
 
     def prefixed(self, prefix: str, text: str, stream: Stream = "stdout") -> None:
         """Keeps it in `out`."""

@@ -61,6 +61,21 @@ class NodeLock:
         return f"<NodeLock {self.path} {'held' if self._descriptor >= 0 else 'released'}>"
 
 
+def is_locked(path: Path) -> bool:
+    """Whether some process holds the lock. Takes it for a moment to find out, so it is not to be asked in a loop."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
 def _open(path: Path) -> int:
     try:
         return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)

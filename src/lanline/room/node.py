@@ -114,6 +114,8 @@ class Node:
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = asyncio.Lock()
         self._stop_wanted = asyncio.Event()
+        self.failure: BaseException | None = None
+        """What ended this node's standing work, where it stops by itself."""
 
     def _load(self, folder: StateFolder, settings: Settings | None) -> None:
         self.identity = load_identity(folder)
@@ -349,7 +351,8 @@ class Node:
     def _ended(self, task: asyncio.Task[None]) -> None:
         """A node whose standing work has failed stops, rather than going on by half."""
         if not task.cancelled() and task.exception() is not None:
-            log.error("the node must stop", exc_info=task.exception())
+            self.failure = task.exception()
+            log.error("the node must stop", exc_info=self.failure)
             self.request_stop()
 
     async def _stop_service(self, service: Service) -> None:

@@ -72,12 +72,13 @@ def read_policy(data: bytes) -> Policy:
     return policy
 
 
-def add_rule(path: Path, rule: Rule, *, allow_root: bool = False) -> str:
+def add_rule(path: Path, rule: Rule | None, *, allow_root: bool = False) -> str:
     """Writes one more rule, at the end, and keeps the rest of the file as it is.
 
     Args:
         path: the policy file, which need not exist.
-        rule: when one with the same content is there already, nothing is added; a taken name gets a number.
+        rule: when one with the same content is there already, nothing is added; a taken name gets a number. None adds
+            nothing.
         allow_root: also lets a node that runs as root run commands. False leaves that as it is.
 
     Returns:
@@ -95,7 +96,7 @@ def add_rule(path: Path, rule: Rule, *, allow_root: bool = False) -> str:
     if allow_root and not policy.allow_root:
         rest = re.sub(r"^allow_root *=.*\n*", "", body, flags=re.MULTILINE)
         body = f"allow_root = true\n\n{rest}"
-    if rule not in [msgspec.structs.replace(old, name=rule.name) for old in policy.rules]:
+    if rule is not None and rule not in [msgspec.structs.replace(old, name=rule.name) for old in policy.rules]:
         rule = msgspec.structs.replace(rule, name=_free_name(rule.name, policy))
         body = f"{body.rstrip()}\n\n{render_rule(rule)}".lstrip()
     # A file that its owner edited stays without the line, or each further edit would have to remove it.
@@ -104,6 +105,8 @@ def add_rule(path: Path, rule: Rule, *, allow_root: bool = False) -> str:
     if read_policy(new.encode()).allow_root < allow_root:
         raise UsageError(f"allow_root could not be set in {path}", advice="write allow_root = true at its top.")
     write_atomic(path, new.encode())
+    if rule is None:
+        return "This node runs commands for others as root, where a rule lets them through."
     wider = [old.name for old in policy.rules if old.any and old.allow and not rule.any]
     return explain_rule(rule) + (f" Note: rule {wider[0]} before it allows any command." if wider else "")
 

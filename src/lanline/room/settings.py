@@ -43,3 +43,9 @@ def save_settings(folder: StateFolder, settings: Settings) -> None:
         StateNotSaved: they could not be written.
     """
     save_sealed(folder.settings, KIND, settings)
+
+
+def join_place(place: str) -> str:
+    """A hub's `host:port` as it is typed after `lanline join`: without the port where that is the usual one."""
+    host, _, port = place.rpartition(":")
+    return host.strip("[]") if port == str(DEFAULT_PORT) else place

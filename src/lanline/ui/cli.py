@@ -1,0 +1,227 @@
+"""The command `lanline`: finds the word, loads its one module, runs it, and turns what comes of it into an exit code.
+
+Words are found by looking into folders, so a new service has its words the moment its folder is there. Nothing is
+loaded that the word does not need: the start is what a person feels.
+
+Exit codes: 0 done; 1 it could not be done; 2 used wrongly, or no room or node there; 3 state on disk that cannot be
+trusted; 4 a matter of rights, keys or codes; 70 a mistake in lanline; 130 interrupted; 141 nobody reads the output any
+more. `lanline run` adds its own.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from lanline.errors import LanlineError, UsageError
+from lanline.room.paths import StateFolder
+from lanline.ui.output import TerminalConsole
+from lanline.ui.services import service_names, words_of
+from lanline.ui.words import GROUPS, WORDS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from lanline.console import Console
+
+    Word = Callable[[list[str], Console, StateFolder], int]
+
+INTERRUPTED = 130  # 128 + SIGINT
+MISTAKE = 70  # EX_SOFTWARE of sysexits.h
+DEBUG_VARIABLE = "LANLINE_DEBUG"
+
+_FLAGS = {"--json": "json", "--no-colour": "plain", "--no-color": "plain"}
+
+
+class _Options:
+    """What was said for every word, wherever it stood."""
+
+    __slots__ = ("home", "json", "plain", "version")
+
+    def __init__(self) -> None:
+        self.home: str | None = None
+        self.json = self.plain = self.version = False
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command line.
+
+    Args:
+        argv: the words after `lanline`; None for those of this process.
+
+    Returns:
+        The exit code, for `sys.exit`.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    console = TerminalConsole()
+    try:
+        options = _Options()
+        word = _take_options(arguments, options)
+        console = TerminalConsole(wants_json=options.json, colour=False if options.plain else None)
+        code = _run(word, arguments, console, options)
+        console.progress("")
+        console.flush()
+        return code
+    except LanlineError as error:
+        return _failed(error, console)
+    except KeyboardInterrupt:
+        console.progress("")
+        return INTERRUPTED
+    except Exception as error:
+        return _mistaken(error, console)
+
+
+def _run(word: str, arguments: list[str], console: Console, options: _Options) -> int:
+    if options.version:
+        from lanline import __version__
+
+        console.line(f"lanline {__version__}")
+        return 0
+    if word == "help" and arguments:
+        word, arguments = arguments[0], ["--help"]
+    if word in ("", "help"):
+        _print_help(console)
+        return 0
+    function = find_word(word)
+    try:
+        return function(arguments, console, StateFolder.find(options.home))
+    except SystemExit as stop:  # argparse, after --help
+        if stop.code:
+            raise
+        return 0
+
+
+def _take_options(arguments: list[str], options: _Options) -> str:
+    """Takes the options for every word out of the arguments, and the word itself; `-h` behind the word is the word's.
+
+    What stands behind `--` belongs to a command on other machines and is left alone.
+    """
+    word = ""
+    kept: list[str] = []
+    waiting = iter(arguments)
+    for one in waiting:
+        if one == "--":
+            kept += [one, *waiting]
+        elif one in _FLAGS:
+            setattr(options, _FLAGS[one], True)
+        elif one == "--home" or one.startswith("--home="):
+            options.home = one[7:] if "=" in one else next(waiting, "")
+            if not options.home:
+                raise UsageError("--home needs a folder", advice="lanline --home DIR status")
+        elif word:
+            kept.append(one)
+        elif one in ("-h", "--help"):
+            return ""
+        elif one in ("-V", "--version"):
+            options.version = True
+        elif one.startswith("-"):
+            raise UsageError(f"there is no option {one!r} before the word", advice="lanline --help")
+        else:
+            word = one
+    arguments[:] = kept
+    return word
+
+
+# -- finding words ---------------------------------------------------------------------------------------------
+
+
+def find_word(word: str) -> Word:
+    """The function behind a word. Loads the one module it is in.
+
+    Raises:
+        UsageError: there is no such word; the advice has the nearest.
+    """
+    name = word.replace("-", "_")
+    if word in WORDS:
+        return _function(f"lanline.ui.words.{name}", name)
+    for service in service_names(first=word):
+        if word in words_of(service):
+            return _function(f"lanline.services.{service}.words", name)
+    import difflib
+
+    near = difflib.get_close_matches(word, all_words(), n=3)
+    raise UsageError(
+        f"there is no word {word!r}", advice=f"did you mean {' or '.join(near)}?" if near else "lanline --help"
+    )
+
+
+def all_words() -> dict[str, str]:
+    """Every word with what it does: those of the room, then those of services in the order of their names."""
+    words = dict(WORDS)
+    for service in service_names():
+        words |= words_of(service)
+    return words
+
+
+def _function(module: str, name: str) -> Word:
+    function: Word = getattr(import_module(module), name)
+    return function
+
+
+# -- what is printed -------------------------------------------------------------------------------------------
+
+
+def _print_help(console: Console) -> None:
+    from lanline.console import Painted
+
+    words = all_words()
+    groups = {**GROUPS, "many machines at once": tuple(word for word in words if word not in WORDS)}
+    width = max(map(len, words))
+    console.line("lanline: a landline for your LAN. One command for a room full of machines.\n")
+    console.line("Begin with these two:")
+    console.line("  lanline init --allow-run      on one machine: founds a room and prints how others join it")
+    console.line("  lanline invite                on the same machine, in another terminal: a code for the others")
+    for title, names in groups.items():
+        console.line()
+        console.line(Painted(f"{title}:", "bold"))
+        for name in names:
+            console.line("  ", Painted(f"{name:<{width}}", "cyan"), f"  {words[name]}")
+    console.line("\nlanline WORD --help says more about a word, with examples.")
+    console.line(
+        "For every word: --home DIR (or LANLINE_HOME) chooses the state folder, --json prints data for programs,"
+    )
+    console.line("--no-colour (or NO_COLOR) prints no colours. lanline --version says which one this is.")
+
+
+def _failed(error: LanlineError, console: Console) -> int:
+    console.progress("")
+    try:
+        console.error(error)
+        console.flush()
+    except LanlineError:
+        return error.exit_code  # nothing can be printed any more: the code still tells
+    return exit_code_of(error)
+
+
+def exit_code_of(error: LanlineError) -> int:
+    """The exit code for an error. One that a node reported counts as what it was there."""
+    from lanline import errors
+
+    if isinstance(error, errors.CallError):
+        kind = getattr(errors, error.details.get("error", ""), None)
+        if isinstance(kind, type) and issubclass(kind, LanlineError):
+            return kind.exit_code
+    return error.exit_code
+
+
+def _mistaken(error: Exception, console: Console) -> int:
+    """Something that no code foresaw: one sentence, and the traceback where it does not frighten."""
+    import tempfile
+    import traceback
+
+    text = "".join(traceback.format_exception(error))
+    if os.environ.get(DEBUG_VARIABLE):
+        console.note(text.rstrip("\n"))
+        return MISTAKE
+    try:
+        descriptor, place = tempfile.mkstemp(prefix="lanline-", suffix=".txt")
+        with open(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(text)
+        where = f"what led to it is in {place}"
+    except OSError:
+        where = "what led to it could not be written to a file"
+    sentence = f"a mistake in lanline itself, {type(error).__name__}: {where}"
+    console.error(LanlineError(sentence, advice=f"{DEBUG_VARIABLE}=1 shows it at once; please report it."))
+    return MISTAKE

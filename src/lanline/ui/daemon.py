@@ -1,0 +1,118 @@
+"""The composition root: the one place where a node, its services, an event loop and the signals of a process meet.
+
+It runs until somebody wants the node to stop (`lanline down`, SIGTERM, SIGINT, SIGHUP), then lets it end what is under
+way. A second signal ends the process at once; the jobs' guardian and the kernel's locks see to the rest.
+
+uvloop where it can be had, for an idle TLS connection costs 28 KiB there and 282 KiB with asyncio's own loop;
+LANLINE_LOOP=asyncio chooses the latter.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import resource
+import signal
+from collections.abc import Callable
+from typing import Final
+
+from lanline import __version__
+from lanline.errors import AuthorityLocked, LanlineError, UsageError
+from lanline.room.hub import Hub
+from lanline.room.node import Node
+from lanline.room.paths import StateFolder
+from lanline.room.records import NodeStatus
+from lanline.ui.services import make_services
+
+log = logging.getLogger("lanline.node")
+
+LOOP_VARIABLE: Final = "LANLINE_LOOP"
+_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+def run_node(folder: StateFolder, passphrase: str | None, is_up: Callable[[NodeStatus], None]) -> None:
+    """Runs the node of a state folder until it is to stop.
+
+    Args:
+        folder: the node's state.
+        passphrase: of the room's authority key, on a hub. None starts a hub whose key is encrypted locked.
+        is_up: called once the node serves.
+
+    Raises:
+        LanlineError: it could not start, or had to stop by itself.
+    """
+    raise_descriptor_limit()
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(_serve(folder, passphrase, is_up))
+
+
+def raise_descriptor_limit() -> None:
+    """Lets this process have as many descriptors as the system allows it: each link needs one, each job several."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+async def _serve(folder: StateFolder, passphrase: str | None, is_up: Callable[[NodeStatus], None]) -> None:
+    node = Node(folder, version=__version__)
+    try:
+        node.host(make_services(node))
+        _stop_on_signals(node)
+        if node.hub is not None:
+            await _unlock(node.hub, folder, passphrase)
+        await node.start()
+        log.info("lanline %s, node %s of the room %s, process %d", __version__, node.name, node.room, os.getpid())
+        is_up(node.status())
+        await node.wait_stop_wanted()
+    finally:
+        await node.stop()
+    log.info("stopped")
+    if node.failure is not None:
+        raise LanlineError(f"the node had to stop: {node.failure}", advice="look at its log, and start it again.")
+
+
+async def _unlock(hub: Hub, folder: StateFolder, passphrase: str | None) -> None:
+    try:
+        await asyncio.to_thread(hub.unlock, passphrase)
+    except AuthorityLocked:
+        if passphrase is not None:
+            raise
+        log.warning("the hub is locked: no invitations, removals or changes of roles until lanline unlock")
+
+
+def _stop_on_signals(node: Node) -> None:
+    loop = asyncio.get_running_loop()
+
+    def stop(number: signal.Signals) -> None:
+        log.info("stopping: %s", number.name)
+        for one in _SIGNALS:
+            loop.remove_signal_handler(one)
+            signal.signal(one, signal.SIG_DFL)  # a second one ends this process at once
+        node.request_stop()
+
+    for one in _SIGNALS:
+        # What was told to be ignored stays so: SIGHUP under nohup, SIGINT of a background job.
+        if signal.getsignal(one) is not signal.SIG_IGN:
+            loop.add_signal_handler(one, stop, one)
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
+    """uvloop's, or asyncio's own.
+
+    Raises:
+        UsageError: LANLINE_LOOP names another, or one that is not there.
+    """
+    wanted = os.environ.get(LOOP_VARIABLE, "")
+    if wanted not in ("", "uvloop", "asyncio"):
+        raise UsageError(f"{LOOP_VARIABLE} is {wanted!r}; it takes uvloop or asyncio")
+    if wanted != "asyncio":
+        try:
+            import uvloop
+        except ImportError:
+            if wanted:
+                raise UsageError(
+                    f"{LOOP_VARIABLE} is uvloop, which is not installed here", advice=f"{LOOP_VARIABLE}=asyncio"
+                ) from None
+        else:
+            return uvloop.new_event_loop
+    return asyncio.new_event_loop

@@ -1,0 +1,125 @@
+"""The passphrase of a room's authority key: asked for at the terminal, or read from a file; never an argument.
+
+Rules: a new one is typed twice and is not empty; a file that others can read is refused; where nobody can be asked, a
+hub starts locked and says so, for it serves everything but invitations, removals and changes of roles without.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from typing import TYPE_CHECKING, Final
+
+from lanline.errors import AuthorityLocked, StateUnsafe, UsageError
+from lanline.room.disk import OWNER_ONLY, read_secret
+from lanline.room.keys import is_authority_locked, open_authority_key
+
+if TYPE_CHECKING:
+    from lanline.console import Console
+    from lanline.room.paths import StateFolder
+
+_MAX_BYTES: Final = 4096
+"""Of one line, as at a terminal. A longer one is cut nowhere: it is refused."""
+_TRIES: Final = 3
+STANDARD_INPUT: Final = "-"
+
+
+def new_passphrase(console: Console, file: str | None) -> str:
+    """A passphrase for a room that is being founded.
+
+    Args:
+        file: where it stands, `-` for standard input; None asks twice.
+
+    Raises:
+        UsageError: it is empty, the two differ, or there is no terminal to ask at.
+        StateUnsafe: others can read the file.
+    """
+    if file is not None:
+        return _not_empty(read_line_of(file, what="passphrase", is_secret=True))
+    console.note(
+        "The passphrase protects the key that lets machines into the room. It is needed whenever this hub starts."
+    )
+    first = _not_empty(console.secret("New passphrase"))
+    if console.secret("The same again") != first:
+        raise UsageError("the two passphrases differ: nothing was made", advice="lanline init once more.")
+    return first
+
+
+def hub_passphrase(console: Console, folder: StateFolder, file: str | None) -> str | None:
+    """The passphrase that a hub needs to start unlocked; None where none is needed, or none can be had.
+
+    Raises:
+        AuthorityLocked: it was typed wrongly three times, or the file's is wrong.
+        StateUnsafe, StateDamaged: the key file, or the passphrase's, cannot be trusted.
+    """
+    key = read_secret(folder.authority_key)
+    if key is None or not is_authority_locked(key):
+        return None
+    if file is not None:
+        passphrase = read_line_of(file, what="passphrase", is_secret=True)
+        open_authority_key(key, passphrase)
+        return passphrase
+    return _asked(console, key)
+
+
+def _asked(console: Console, key: bytes) -> str | None:
+    for left in reversed(range(_TRIES)):
+        try:
+            passphrase = console.secret("Passphrase of the room (empty: start locked)")
+        except UsageError:
+            console.note("There is no terminal to ask for the passphrase at: the hub starts locked (lanline unlock).")
+            return None
+        if not passphrase:
+            console.note("The hub starts locked: no invitations, removals or changes of roles until lanline unlock.")
+            return None
+        try:
+            open_authority_key(key, passphrase)
+        except AuthorityLocked as error:
+            if not left:
+                raise
+            console.note(f"{error}. {error.advice}")
+        else:
+            return passphrase
+    raise AssertionError("the last try returns or raises")
+
+
+def read_line_of(file: str, *, what: str, is_secret: bool = False) -> str:
+    """The first line of a file, without its newline.
+
+    Args:
+        file: its name; `-` is standard input.
+        what: it holds, for errors.
+        is_secret: refuse a regular file that others can read.
+
+    Raises:
+        UsageError: it cannot be read, or has no text. StateUnsafe: others can read it.
+    """
+    try:
+        if file == STANDARD_INPUT:
+            data = sys.stdin.buffer.readline(_MAX_BYTES)
+        else:
+            with open(file, "rb") as opened:
+                facts = os.fstat(opened.fileno())
+                if is_secret and stat.S_ISREG(facts.st_mode) and facts.st_mode & OWNER_ONLY:
+                    raise StateUnsafe(f"others can read {file}, which holds the {what}", advice=f"chmod 600 {file}")
+                data = opened.readline(_MAX_BYTES)
+        if len(data) == _MAX_BYTES:
+            raise UsageError(f"the first line of {file} has {_MAX_BYTES} bytes or more: that is no {what}")
+        text = data.decode("utf-8").rstrip("\r\n")
+    except OSError as error:
+        raise UsageError(f"the {what} cannot be read from {file}: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"the {what} in {file} is no UTF-8 text") from error
+    if not text:
+        raise UsageError(f"there is no {what} in {file}: its first line is empty")
+    return text
+
+
+def _not_empty(passphrase: str) -> str:
+    if not passphrase.strip():
+        raise UsageError(
+            "an empty passphrase protects nothing: nothing was made",
+            advice="type one, or --no-passphrase if this machine alone guards the room.",
+        )
+    return passphrase

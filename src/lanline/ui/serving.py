@@ -1,0 +1,159 @@
+"""What `init`, `join` and `up` have in common: the options of a node, what they change on disk, and the start.
+
+Rule: whatever can be found wrong is found before anything is founded, joined or written: the port, the address, the
+names of programs.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from lanline.address import Address
+from lanline.arguments import number
+from lanline.console import Painted
+from lanline.errors import UsageError
+from lanline.room.policyfile import add_rule, allow_run_rule, load_policy
+from lanline.room.records import NodeStatus
+from lanline.room.settings import DEFAULT_PORT, Settings
+from lanline.ui.detach import start_detached
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+    from lanline.arguments import WordParser
+    from lanline.console import Console
+    from lanline.room.paths import StateFolder
+
+EVERYWHERE: Final = "*"
+
+_AS_ROOT: Final = (
+    "This node runs as root, so it runs nothing for others all the same: any operator of the room would be root here. "
+    "Run it as a plain user, or say --allow-root as well."
+)
+
+
+def add_serving_options(parser: WordParser) -> None:
+    """`--bind --port --allow-run --allow-root --detach`."""
+    parser.add_argument("--bind", metavar="IP", help="address of this machine to listen on; * (every one) by default")
+    parser.add_argument(
+        "--port", type=number(0, 65535), metavar="N", help=f"TCP port, {DEFAULT_PORT} by default; 0 takes any free one"
+    )
+    parser.add_flag_or_words(
+        "--allow-run",
+        metavar="PROGRAM,...",
+        help="let operators of the room run commands here: any, or with --allow-run=df,uptime these programs alone",
+    )
+    parser.add_argument("--allow-root", action="store_true", help="also where this node runs as root")
+    parser.add_argument("--detach", action="store_true", help="serve in the background; lanline down stops it")
+
+
+def chosen_settings(options: Namespace, before: Settings) -> Settings:
+    """The settings with what the options change.
+
+    Raises:
+        UsageError: `--bind` is no IP address and not `*`.
+    """
+    changes: dict[str, object] = {}
+    if options.bind is not None:
+        changes["bind"] = _checked_bind(options.bind)
+    if options.port is not None:
+        changes["port"] = options.port
+    return msgspec.structs.replace(before, **changes)
+
+
+def check_port(settings: Settings) -> None:
+    """Raises ListenFailed where the port cannot be had now. Nobody is served."""
+    import asyncio
+
+    from lanline.transport import tcp
+
+    async def try_it() -> None:
+        listener = await tcp.listen(Address("tcp", settings.bind, settings.port), lambda _: asyncio.Protocol())
+        await listener.close()
+
+    asyncio.run(try_it())
+
+
+def check_programs(options: Namespace) -> None:
+    """Raises UsageError for a name in `--allow-run=` that is none."""
+    allow_run_rule(options.allow_run or ())
+
+
+def grant_runs(options: Namespace, folder: StateFolder, console: Console) -> None:
+    """Writes what `--allow-run` and `--allow-root` say into this machine's policy, and prints it.
+
+    Raises:
+        StateUnsafe, StateDamaged, StateNotSaved, UsageError: the policy cannot be added to.
+    """
+    if options.allow_run is not None:
+        rule = allow_run_rule(options.allow_run)
+        console.note(Painted("Rule written: ", "yellow"), add_rule(folder.policy, rule, allow_root=options.allow_root))
+        if os.geteuid() == 0 and not load_policy(folder.policy).allow_root:
+            console.note(Painted("But: ", "yellow"), _AS_ROOT)
+    elif options.allow_root:
+        console.note(Painted("Rule written: ", "yellow"), add_rule(folder.policy, None, allow_root=True))
+
+
+def start_node(folder: StateFolder, passphrase: str | None, console: Console, *, detach: bool) -> int:
+    """Starts the node and says where it is reached; in front, stays until it stops.
+
+    Raises:
+        LanlineError: it did not start, or had to stop.
+    """
+    if detach:
+        from lanline.room.local import connect_local
+
+        start_detached(folder, passphrase, console)
+        with connect_local(folder) as node:
+            say_up(node.ask("node.status", timeout=10.0, returns=NodeStatus), console)
+        return 0
+    from lanline.ui.daemon import run_node
+    from lanline.ui.logs import log_to_terminal
+
+    def is_up(status: NodeStatus) -> None:
+        say_up(status, console)
+        console.note(Painted("Ctrl-C stops it; what happens is shown below.", "dim"))
+        console.flush()
+
+    log_to_terminal()
+    run_node(folder, passphrase, is_up)
+    return 0
+
+
+def say_up(status: NodeStatus, console: Console) -> None:
+    """What a person wants to know of a node that has just started."""
+    if console.wants_json:
+        console.json(msgspec.to_builtins(status))
+        return
+    what = "is up as the hub of the room" if status.is_hub else "is up in the room"
+    console.line(Painted(status.name, "bold"), f" {what} ", Painted(status.room, "bold"), f", process {status.pid}.")
+    console.line(f"Other machines reach it at {' or '.join(status.reachable_at)}.{_only_here(status)}")
+    if status.is_locked:
+        console.line(Painted("It is locked", "yellow"), ": lanline unlock, before anybody can be invited.")
+    console.line("It runs commands for operators of the room." if status.runs else "It runs nothing for others.")
+    if status.is_hub and status.members == 1:
+        console.line("Next: lanline invite, and what it says on the other machines.")
+
+
+def _only_here(status: NodeStatus) -> str:
+    """Loopback addresses are the most usual reason for a room of one."""
+    if all(place.startswith(("127.", "[::1]")) for place in status.reachable_at):
+        return " That is this machine alone: other machines cannot reach a loopback address."
+    return ""
+
+
+def _checked_bind(text: str) -> str:
+    if text == EVERYWHERE:
+        return text
+    from ipaddress import ip_address
+
+    try:
+        ip_address(text.partition("%")[0])
+    except ValueError:
+        raise UsageError(
+            f"--bind {text[:80]!r} is no IP address", advice="an address of this machine, as ip addr shows it, or *."
+        ) from None
+    return Address("tcp", text).host

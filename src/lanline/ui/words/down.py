@@ -1,0 +1,28 @@
+"""`lanline down`: stops this machine's node."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lanline.arguments import WordParser
+from lanline.ui.stopping import stop_node
+
+if TYPE_CHECKING:
+    from lanline.console import Console
+    from lanline.room.paths import StateFolder
+
+
+def down(arguments: list[str], console: Console, folder: StateFolder) -> int:
+    """Stops the node and waits until it has gone."""
+    WordParser(
+        "down",
+        console,
+        "Stops the node of this machine and waits until it has gone. Jobs it runs for others are ended.",
+        examples="lanline down",
+    ).parse_args(arguments)
+    before = stop_node(folder, console)
+    if console.wants_json:
+        console.json({"stopped": before.pid, "name": before.name, "room": before.room})
+    else:
+        console.line(f"{before.name} is down, process {before.pid} has ended. lanline up starts it again.")
+    return 0

@@ -1,0 +1,104 @@
+"""`lanline join`: joins a room with a code from its hub, and serves."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from lanline.address import Address
+from lanline.arguments import WordParser
+from lanline.errors import JoinFailed, UsageError
+from lanline.room.founding import check_free, keep_joined, node_key_for
+from lanline.room.joincode import JoinCode
+from lanline.room.names import check_name, name_from_hostname
+from lanline.room.settings import DEFAULT_PORT, Settings
+from lanline.ui.passphrase import read_line_of
+from lanline.ui.serving import (
+    add_serving_options,
+    check_port,
+    check_programs,
+    chosen_settings,
+    grant_runs,
+    start_node,
+)
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+    from lanline.console import Console
+    from lanline.room.joining import Joined
+    from lanline.room.paths import StateFolder
+
+CODE_VARIABLE = "LANLINE_CODE"
+
+
+def join(arguments: list[str], console: Console, folder: StateFolder) -> int:
+    """Joins the room and serves."""
+    options = _options(arguments, console)
+    name = check_name(options.name or name_from_hostname(os.uname().nodename), what="node name")
+    hub = _hub_address(options.address)
+    place = str(hub).removeprefix("tcp://")
+    settings = chosen_settings(options, Settings(hub=(place,)))
+    check_programs(options)
+    check_free(folder)
+    folder.ensure()
+    check_port(settings)
+    code = _code(options, console)
+    console.progress(f"joining at {place}")
+    joined = _join(hub, code, name, folder)
+    console.progress("")
+    keep_joined(folder, joined, settings)
+    console.note(f"Joined the room {joined.room} as {joined.member.name}, {joined.member.role.word}.")
+    grant_runs(options, folder, console)
+    return start_node(folder, None, console, detach=options.detach)
+
+
+def _options(arguments: list[str], console: Console) -> Namespace:
+    parser = WordParser(
+        "join",
+        console,
+        "Joins the room whose hub is at ADDRESS, and serves. The code that lanline invite shows there is asked for;\n"
+        f"it can also come from --code-file or from the variable {CODE_VARIABLE}, but is never an argument, for\n"
+        "everybody on this machine can read those.",
+        examples="lanline join 192.168.1.5 --allow-run\nlanline join desk:9600 --name pc7 --detach\n"
+        "lanline join 192.168.1.5 --code-file - --detach < code.txt",
+    )
+    parser.add_argument("address", metavar="ADDRESS", help=f"the hub's, with :PORT where that is not {DEFAULT_PORT}")
+    parser.add_argument("--code-file", metavar="FILE", help="read the code from there; - is standard input")
+    parser.add_argument("--name", metavar="NAME", help="this machine's name in the room; its host name by default")
+    add_serving_options(parser)
+    return parser.parse_args(arguments)
+
+
+def _hub_address(text: str) -> Address:
+    if text.count(":") > 1 and not text.startswith(("[", "tcp:")):
+        text = f"[{text}]"  # a bare IPv6 address, as ip addr shows it
+    address = Address.parse(text, default_port=DEFAULT_PORT)
+    if address.scheme != "tcp" or address.is_every_interface:
+        raise UsageError(
+            f"{text[:80]!r} is not the address of a hub", advice="an IP address or a name, as lanline invite shows it."
+        )
+    return address
+
+
+def _code(options: Namespace, console: Console) -> JoinCode:
+    # Taken out of the environment: what this machine runs later has no business with it.
+    from_variable = os.environ.pop(CODE_VARIABLE, "")
+    if options.code_file is not None:
+        return JoinCode.parse(read_line_of(options.code_file, what="code"))
+    return JoinCode.parse(from_variable or console.ask("Code from the hub (lanline invite)"))
+
+
+def _join(hub: Address, code: JoinCode, name: str, folder: StateFolder) -> Joined:
+    from lanline.room.doorway import join as join_at
+    from lanline.room.joining import JoinerSide
+
+    key = node_key_for(folder)
+    system = " ".join(os.uname()[::2])
+    try:
+        return join_at(hub, lambda: JoinerSide(code, key, name, system=system))
+    except JoinFailed as error:
+        if error.advice:
+            raise
+        advice = "mend what it names (--name NAME for a name that is taken) and join again: the code still holds."
+        raise JoinFailed(str(error), advice=advice) from error

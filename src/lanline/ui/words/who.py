@@ -1,0 +1,88 @@
+"""`lanline who`: the machines of the room. The quickest word there is: it loads nothing but what it shows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lanline.arguments import WordParser
+from lanline.console import Painted
+from lanline.durations import show_duration
+from lanline.room.local import connect_local
+from lanline.room.records import MemberLine
+
+if TYPE_CHECKING:
+    from lanline.console import Console
+    from lanline.room.paths import StateFolder
+
+_COLUMNS = ("name", "role", "state", "address", "version", "round trip", "last seen", "run")
+_LONG_AGO = 30 * 86400.0
+
+
+def who(arguments: list[str], console: Console, folder: StateFolder) -> int:
+    """Shows the members that a target selects."""
+    parser = WordParser(
+        "who",
+        console,
+        "Shows the machines of the room: who is here, where, and whether they run commands for others.\n"
+        "With --json one object for each machine, one per line; times in seconds, null where unknown.",
+        examples="lanline who\nlanline who @online\nlanline who 'pc[1-40]' --json",
+    )
+    parser.add_argument(
+        "target",
+        nargs="?",
+        default="@all",
+        metavar="TARGET",
+        help="pc7, 'pc[1-40]', @all, @online, @others, @operators, '@all!pc3'; everybody by default",
+    )
+    options = parser.parse_args(arguments)
+    with connect_local(folder) as node:
+        lines: list[MemberLine] = node.ask("node.who", options.target, timeout=10.0, returns=list[MemberLine])
+    if console.wants_json:
+        for line in lines:
+            console.json(_as_data(line))
+        return 0
+    console.table(_COLUMNS, [_row(line) for line in lines], right=("round trip",))
+    if console.is_terminal and len(lines) > 1:
+        here = sum(line.online for line in lines)
+        console.note(Painted(f"{len(lines)} machines, {here} here", "dim"))
+    return 0
+
+
+def _row(line: MemberLine) -> list[str | Painted]:
+    return [
+        Painted(line.name, "bold") if line.is_self else line.name,
+        f"{line.role}, hub" if line.is_hub else line.role,
+        _state(line),
+        line.addresses[0] if line.addresses else "-",
+        line.version or "-",
+        show_duration(line.round_trip) if line.round_trip > 0 else "-",
+        _last_seen(line),
+        "yes" if line.runs else Painted("no", "dim"),
+    ]
+
+
+def _state(line: MemberLine) -> str | Painted:
+    if line.is_self:
+        return Painted("this one", "green")
+    return Painted("here", "green") if line.online else Painted("away", "dim")
+
+
+def _last_seen(line: MemberLine) -> str:
+    if line.online:
+        return "now"
+    if not line.last_seen:
+        return "never"
+    from lanline.room.civil import civil_date, civil_now
+
+    age = civil_now() - line.last_seen
+    # A clock that is off makes ages absurd; a date then at least tells by which clock.
+    return f"{show_duration(age)} ago" if 0 <= age < _LONG_AGO else civil_date(line.last_seen)
+
+
+def _as_data(line: MemberLine) -> dict[str, object]:
+    import msgspec
+
+    data: dict[str, object] = msgspec.structs.asdict(line)
+    data["round_trip"] = line.round_trip if line.round_trip >= 0 else None
+    data["last_seen"] = line.last_seen or None
+    return data
