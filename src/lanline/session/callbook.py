@@ -56,7 +56,7 @@ class CallBook(ABC):
         self._now = now
         self._mine: dict[int, CallRecord] = {}
         self._theirs: dict[int, CallRecord] = {}
-        self._next_call: int = side
+        self._next_call = int(side)
         self._deadlines: list[tuple[float, int]] = []
         self._unfinished_bytes = 0
         self._out: list[bytes] = []

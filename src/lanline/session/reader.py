@@ -34,7 +34,7 @@ class FrameReader:
         paced: whether slow frames are an offence (not on unix and mem transports).
     """
 
-    __slots__ = ("_begun", "_limit", "_limits", "_missing", "_paced", "_tail", "due")
+    __slots__ = ("_begun", "_header", "_limit", "_limits", "_missing", "_paced", "_tail", "due")
 
     def __init__(self, limits: Limits, *, paced: bool) -> None:
         self._limits = limits
@@ -42,6 +42,7 @@ class FrameReader:
         self._paced = paced
         self._tail = Pieces()
         self._missing = 0
+        self._header: tuple[int, int, int] | None = None
         self._begun = 0.0
         self.due = inf
         """When the frame under way is too slow, on the clock of `now`; infinite when none is."""
@@ -49,7 +50,7 @@ class FrameReader:
     @property
     def kept_bytes(self) -> int:
         """How much of a frame that is not whole is held in memory now."""
-        return self._tail.size
+        return self._tail.size + (HEADER_BYTES if self._header is not None else 0)
 
     def hello_received(self) -> None:
         """A roster may come now: frames of full size, one item of at most 1 MiB (the session counts it)."""
@@ -68,32 +69,46 @@ class FrameReader:
             MessageTooLarge: a header announces more than the limit; the frames before it were handed over.
         """
         begun = now
-        if self._tail.size:
-            self._tail.add(data)
-            self._missing -= len(data)
-            if self._missing > 0:
-                return
-            data = self._tail.take()
-            self.due = inf
-            begun = self._begun
         position = 0
+        if self._missing:
+            missing = self._missing
+            if len(data) < missing:
+                self._tail.add(data)
+                self._missing -= len(data)
+                return
+            self._missing = 0
+            self.due = inf
+            if self._header is not None:
+                # Only the frame that was cut is joined; what follows it is parsed where it lies.
+                self._tail.add(data[:missing])
+                kind, flags, call = self._header
+                self._header = None
+                receivers[kind](call, flags, self._tail.take())
+                position = missing
+            else:
+                self._tail.add(data)
+                data = self._tail.take()
+                begun = self._begun
         size = len(data)
         while size - position >= HEADER_BYTES:
             length, kind, flags, call = _unpack_from(data, position)
             if length > self._limit:
                 raise MessageTooLarge(length, self._limit, "frame")
-            end = position + HEADER_BYTES + length
+            body = position + HEADER_BYTES
+            end = body + length
             if end > size:
-                self._keep(data[position:], end - size, length, now if position else begun)
+                self._header = kind, flags, call
+                self._keep(data[body:], end - size, length, now if position else begun)
                 return
-            receivers[kind](call, flags, data[position + HEADER_BYTES : end])
+            receivers[kind](call, flags, data[body:end])
             position = end
         if position < size:
             self._keep(data[position:], HEADER_BYTES - (size - position), 0, now if position else begun)
 
     def _keep(self, tail: bytes, missing: int, length: int, begun: float) -> None:
         """Keeps the beginning of a frame. It is called again once its header is whole and says how long it is."""
-        self._tail.add(tail)
+        if tail:
+            self._tail.add(tail)
         self._missing = missing
         self._begun = begun
         if self._paced:

@@ -64,6 +64,7 @@ class Session(CallFrames):
         self._reader = FrameReader(limits, paced=keepalive)
         self._roster = Unfinished(Kind.ROSTER)
         self._has_roster = False
+        self._farewell = ""
         self._receivers_when_open = self._table_of_receivers()
         self._receivers = self._receivers_before_open()
         self._emit(Kind.HELLO, 0, frames.encode_body(hello))
@@ -113,7 +114,7 @@ class Session(CallFrames):
         """The peer's stream ended: every call under way is lost."""
         self._now = now
         if not self.is_closed:
-            self._close("the peer closed the connection", clean=False)
+            self._close(self._farewell or "the peer closed the connection", clean=False)
 
     def deadline_passed(self, now: float) -> None:
         """To be called once `now` has reached `next_deadline()`; calling it early or late does no harm."""
@@ -231,6 +232,7 @@ class Session(CallFrames):
 
     def _goaway_received(self, call: int, flags: int, body: bytes) -> None:
         farewell = frames.decode_farewell(body)
+        self._farewell = farewell.reason
         self._events.append(events.GoingAway(farewell.reason))
         if self._step(Step.GOAWAY) is State.CLOSED:
             self._close(farewell.reason, clean=True)
