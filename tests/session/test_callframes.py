@@ -24,7 +24,7 @@ def _take(one: Session, kind: Kind, call: int, body: bytes = b"", flags: int = 0
     one.receive_data(frames.pack(kind, call, body, flags), 0.0)
 
 
-def _refused(one: Session, kind: Kind, call: int, body: bytes = b"", flags: int = 0, *, match: str) -> None:
+def _check_refused(one: Session, kind: Kind, call: int, body: bytes = b"", flags: int = 0, *, match: str) -> None:
     """The frame ends the session, the peer is told why in a GOAWAY, and nothing of it is kept."""
     with pytest.raises(RemoteProtocolError, match=match):
         _take(one, kind, call, body, flags)
@@ -39,11 +39,11 @@ def _refused(one: Session, kind: Kind, call: int, body: bytes = b"", flags: int 
 
 
 def test_a_peer_may_not_use_our_numbers() -> None:
-    _refused(opened(Side.ACCEPTING), Kind.OPEN, 2, REQUEST, LAST, match="number of this side's")
+    _check_refused(opened(Side.ACCEPTING), Kind.OPEN, 2, REQUEST, LAST, match="number of this side's")
     one = opened(Side.CONNECTING)
     one.ask("a.b", NOTHING)
-    _refused(one, Kind.OPEN, 1, REQUEST, LAST, match="number of this side's")
-    _refused(opened(Side.ACCEPTING), Kind.OPEN, 0, REQUEST, LAST, match="number of this side's")
+    _check_refused(one, Kind.OPEN, 1, REQUEST, LAST, match="number of this side's")
+    _check_refused(opened(Side.ACCEPTING), Kind.OPEN, 0, REQUEST, LAST, match="number of this side's")
 
 
 @pytest.mark.parametrize("flags", [0, LAST, MORE, LAST | MORE])
@@ -51,13 +51,13 @@ def test_a_call_cannot_be_opened_twice(flags: int) -> None:
     for first in (LAST, 0):
         one = opened()
         _take(one, Kind.OPEN, 7, REQUEST, first)
-        _refused(one, Kind.OPEN, 7, REQUEST, flags, match="opened twice")
+        _check_refused(one, Kind.OPEN, 7, REQUEST, flags, match="opened twice")
 
 
 def test_numbers_may_be_left_out_but_not_come_back() -> None:
     one = opened()
     _take(one, Kind.OPEN, 7, REQUEST, LAST)
-    _refused(one, Kind.OPEN, 5, REQUEST, LAST, match="out of order")
+    _check_refused(one, Kind.OPEN, 5, REQUEST, LAST, match="out of order")
 
 
 def test_frames_of_a_peers_request_never_touch_another_call() -> None:
@@ -96,13 +96,13 @@ def test_a_call_whose_request_is_not_whole_has_no_other_frames(kind: Kind) -> No
     body = {Kind.ERROR: frames.encode_body((1,)), Kind.CANCEL: b"\xa0"}.get(kind, b"\x05")
     one = opened()
     _take(one, Kind.OPEN, 1, REQUEST[:2], MORE)
-    _refused(one, kind, 1, body, match="before its request was whole")
+    _check_refused(one, kind, 1, body, match="before its request was whole")
 
 
 def test_two_requests_cannot_be_unfinished_at_once() -> None:
     one = opened()
     _take(one, Kind.OPEN, 1, REQUEST[:2], MORE)
-    _refused(one, Kind.OPEN, 3, REQUEST, LAST, match="before the request of call 1 ended")
+    _check_refused(one, Kind.OPEN, 3, REQUEST, LAST, match="before the request of call 1 ended")
 
 
 def test_a_request_over_an_item_is_refused_before_it_is_whole() -> None:
@@ -168,7 +168,7 @@ def test_an_item_without_credit_is_an_offence_at_its_first_frame() -> None:
     _take(one, Kind.OPEN, 1, REQUEST)
     for _ in range(4):
         _take(one, Kind.DATA, 1, b"x" * (FRAME - HEADER_BYTES))
-    _refused(one, Kind.DATA, 1, b"", match="call 1, 0 bytes beyond its credit")
+    _check_refused(one, Kind.DATA, 1, b"", match="call 1, 0 bytes beyond its credit")
 
 
 def test_the_last_item_of_a_window_may_be_a_large_one() -> None:
@@ -180,7 +180,7 @@ def test_the_last_item_of_a_window_may_be_a_large_one() -> None:
         _take(one, Kind.DATA, 1, b"x" * FRAME, MORE)
     _take(one, Kind.DATA, 1, b"x" * FRAME)
     assert only(one.events()[-1:], events.ItemReceived).size == ITEM + 160
-    _refused(one, Kind.DATA, 1, b"x", match="beyond its credit")
+    _check_refused(one, Kind.DATA, 1, b"x", match="beyond its credit")
 
 
 def test_empty_items_use_up_credit_too() -> None:
@@ -188,7 +188,7 @@ def test_empty_items_use_up_credit_too() -> None:
     _take(one, Kind.OPEN, 1, REQUEST)
     for _ in range(WINDOW // HEADER_BYTES + 1):
         _take(one, Kind.DATA, 1)
-    _refused(one, Kind.DATA, 1, match="beyond its credit")
+    _check_refused(one, Kind.DATA, 1, match="beyond its credit")
 
 
 def test_an_item_over_the_limit_is_refused_before_it_is_whole() -> None:
@@ -209,7 +209,7 @@ def test_an_item_can_come_in_a_million_frames_but_not_in_empty_ones() -> None:
     kept, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert kept < 100_000, f"{kept} bytes kept for an item of 20,000 so far"
-    _refused(one, Kind.DATA, 1, b"", MORE, match="empty frame")
+    _check_refused(one, Kind.DATA, 1, b"", MORE, match="empty frame")
 
 
 def test_unfinished_items_of_all_calls_together_are_bounded() -> None:
@@ -239,11 +239,11 @@ def test_frames_of_two_kinds_cannot_make_one_item() -> None:
     one = opened()
     _take(one, Kind.OPEN, 1, REQUEST)
     _take(one, Kind.DATA, 1, b"x", MORE)
-    _refused(one, Kind.END, 1, b"x", match="END frame came inside an unfinished DATA")
+    _check_refused(one, Kind.END, 1, b"x", match="END frame came inside an unfinished DATA")
     one = opened()
     _take(one, Kind.OPEN, 1, REQUEST)
     _take(one, Kind.END, 1, b"x", MORE)
-    _refused(one, Kind.DATA, 1, b"x", match="DATA frame came inside an unfinished END")
+    _check_refused(one, Kind.DATA, 1, b"x", match="DATA frame came inside an unfinished END")
 
 
 def test_credit_piles_up_to_no_harm() -> None:
@@ -258,7 +258,7 @@ def test_credit_piles_up_to_no_harm() -> None:
 def test_credit_that_makes_no_sense_is_refused(body: bytes) -> None:
     one = opened(Side.CONNECTING)
     call = one.open("a.b", NOTHING, last=False)
-    _refused(one, Kind.CREDIT, call, body, match="not what its kind says")
+    _check_refused(one, Kind.CREDIT, call, body, match="not what its kind says")
 
 
 # -- END, ERROR, CANCEL --------------------------------------------------------------------------------------
@@ -282,12 +282,12 @@ def test_an_error_of_a_later_version_counts_as_internal() -> None:
 
 def test_an_error_cannot_say_that_all_is_well() -> None:
     one = opened(Side.CONNECTING)
-    _refused(one, Kind.ERROR, one.ask("a.b", NOTHING), frames.encode_body((0,)), match="ended well")
+    _check_refused(one, Kind.ERROR, one.ask("a.b", NOTHING), frames.encode_body((0,)), match="ended well")
 
 
 def test_the_peer_cannot_cancel_what_it_did_not_open() -> None:
     one = opened(Side.CONNECTING)
-    _refused(one, Kind.CANCEL, one.ask("a.b", NOTHING), b"\xa0", match="which it did not open")
+    _check_refused(one, Kind.CANCEL, one.ask("a.b", NOTHING), b"\xa0", match="which it did not open")
 
 
 @pytest.mark.parametrize("kind", [Kind.DATA, Kind.END, Kind.ERROR, Kind.CREDIT, Kind.CANCEL])
@@ -296,7 +296,7 @@ def test_a_frame_for_a_call_that_never_was_is_refused(kind: Kind, side: Side) ->
     body = {Kind.ERROR: frames.encode_body((1,)), Kind.CANCEL: b"\xa0"}.get(kind, b"\x05")
     for call in (0, 3, 4, 2**32 - 1, 2**32 - 2):
         one = opened(side)
-        _refused(one, kind, call, body, match="never opened|did not open")
+        _check_refused(one, kind, call, body, match="never opened|did not open")
 
 
 @pytest.mark.parametrize("kind", [Kind.DATA, Kind.END, Kind.ERROR, Kind.CREDIT, Kind.CANCEL])
@@ -350,7 +350,7 @@ def test_the_table_decides_what_may_be_received(state: CallState, step: CallStep
     one = _our_call_in(state) if is_ours else _their_call_in(state)
     kind, body = _BODIES[step]
     if step not in CALL[state] or (step is CallStep.CANCEL_RECEIVED and is_ours):
-        _refused(one, kind, 1, body, match="on call 1|never opened|did not open")
+        _check_refused(one, kind, 1, body, match="on call 1|never opened|did not open")
         return
     _take(one, kind, 1, body)
     assert one.is_open

@@ -29,6 +29,10 @@ _WRITE_BYTES: Final = 64 * 1024
 """Size of one write at most: larger ones are slower over TLS (they pile up in its memory buffers). So much output is
 also written before the end of the loop turn."""
 
+_LARGE_BYTES: Final = 16 * 1024
+"""A piece above it is not copied into a joined write: the copy costs more than a TLS record of its own for the header
+before it. A frame's body is at most 64 KiB, so this too stays below `_WRITE_BYTES`."""
+
 _EVENTS_PER_WRITE: Final = 64
 """When more events than this came at once, what they led to is written in between, so that the peer works on the first
 answers while this side makes the next (both cores busy instead of one after the other)."""
@@ -74,6 +78,7 @@ class Pump(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._is_handling = False
         self._unwritten = 0
+        self._has_large = False
         self._timer: asyncio.TimerHandle | None = None
         self._stall_timer: asyncio.TimerHandle | None = None
         self._writers: list[asyncio.Future[None]] = []
@@ -163,6 +168,8 @@ class Pump(asyncio.Protocol):
         """The session was given so many bytes: much is sent now, so that `is_writable` is true to the facts, little in
         this loop turn."""
         self._unwritten += size_bytes
+        if size_bytes > _LARGE_BYTES:
+            self._has_large = True
         if self._unwritten > _WRITE_BYTES:
             self._send()
         self.wake()
@@ -219,17 +226,35 @@ class Pump(asyncio.Protocol):
 
     def _send(self) -> None:
         pieces = self.session.data_to_send()
-        self._unwritten = 0
+        has_large, self._has_large, self._unwritten = self._has_large, False, 0
         if not pieces or self.transport.is_closing():
             return
-        joined = b"".join(pieces)
-        size = len(joined)
-        self.sent_bytes += size
-        if size <= _WRITE_BYTES:
-            self.transport.write(joined)
+        if has_large:
+            self._send_large(pieces)
             return
-        for start in range(0, size, _WRITE_BYTES):
+        joined = b"".join(pieces)
+        self.sent_bytes += len(joined)
+        for start in range(0, len(joined), _WRITE_BYTES):
             self.transport.write(joined[start : start + _WRITE_BYTES])
+
+    def _send_large(self, pieces: list[bytes]) -> None:
+        """As the last lines of `_send`, for output with large bodies in it, which are not copied where that can be
+        helped."""
+        batch: list[bytes] = []
+        size = 0
+        for piece in pieces:
+            self.sent_bytes += len(piece)
+            if len(piece) > _LARGE_BYTES:
+                self.transport.writelines([b"".join(batch), piece] if batch else [piece])
+                batch, size = [], 0
+                continue
+            if size + len(piece) > _WRITE_BYTES:
+                self.transport.write(b"".join(batch))
+                batch, size = [], 0
+            batch.append(piece)
+            size += len(piece)
+        if batch:
+            self.transport.write(b"".join(batch))
 
     def _timer_fired(self) -> None:
         self._timer = None
