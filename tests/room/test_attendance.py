@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator
-from contextlib import aclosing
 
 import pytest
+from tests.room.founding import the_room
 
 from lanline.errors import RemoteProtocolError
 from lanline.link.caller import Caller
@@ -16,7 +16,6 @@ from lanline.room.attendance import MAX_PENDING, Arrived, Attendance
 from lanline.room.book import RosterBook
 from lanline.room.presence import GATHER, News, Presence, PresenceBook, Report, decode_news
 from lanline.testing import clock
-from tests.room.founding import the_room
 
 PC7 = Caller("pc7", Role.OPERATOR, "tls://10.0.0.7:4000", b"7" * 32)
 PC8 = Caller("pc8", Role.MEMBER, "tls://10.0.0.8:4000", b"8" * 32)
@@ -174,12 +173,12 @@ def test_the_newest_call_of_a_key_ends_the_one_before_which_waits() -> None:
 def test_who_does_not_take_its_news_starts_anew_and_memory_is_bounded() -> None:
     async def main() -> None:
         desk = Desk()
-        async with aclosing(desk.attendance.attend(PC7, FIRST, desk.report)) as call:
+        call = desk.attend()
+        await news(call)
+        for _ in range(MAX_PENDING + 1):
+            desk.attendance.tell_roster(b"x")
+        with pytest.raises(RemoteProtocolError, match="piled up"):
             await news(call)
-            for _ in range(MAX_PENDING + 1):
-                desk.attendance.tell_roster(b"x")
-            with pytest.raises(RemoteProtocolError, match="piled up"):
-                await news(call)
         assert desk.presence.online == frozenset()
 
     clock.run(main())

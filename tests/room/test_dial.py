@@ -25,7 +25,8 @@ class Any(Service):
 
 
 async def _never(place: str) -> Link:
-    return await asyncio.get_running_loop().create_future()
+    never: asyncio.Future[Link] = asyncio.get_running_loop().create_future()
+    return await never
 
 
 async def _refused(place: str) -> Link:

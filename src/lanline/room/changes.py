@@ -128,16 +128,13 @@ class RosterKeeper:
     def _apply_to_links(self, change: Change) -> None:
         gone = {member.key_hash for member in change.removed}
         changed = {member.key_hash: member for _, member in (*change.role_changed, *change.renamed)}
-        if not gone and not changed:
-            return
-        loop = asyncio.get_running_loop()
         for link in self._links.all():
             caller = link.caller
             member = changed.get(caller.key_hash)
             if caller.key_hash in gone:
                 log.info("%s was removed: its link is cut", clean(caller.name))
                 link.caller = replace(caller, role=None)
-                loop.call_later(FAREWELL, link.refuse, "this machine was removed from the room")
+                asyncio.get_running_loop().call_later(FAREWELL, link.refuse, "this machine was removed from the room")
             elif member is not None:
                 self._links.discard(link)
                 link.caller = replace(caller, name=member.name, role=member.role)

@@ -22,9 +22,9 @@ from lanline.errors import LanlineError
 from lanline.link.caller import Caller
 from lanline.link.guard import AwaitRoster, Refuse, Verdict, Welcome
 from lanline.roles import Role
-from lanline.room.book import Refused, RosterBook
+from lanline.room.book import Refusal, Refused, RosterBook
 from lanline.room.keys import public_key_hash
-from lanline.room.roster import content_of
+from lanline.room.roster import MAX_NUMBER, content_of
 from lanline.transport.base import ConnectionFacts
 from lanline.transport.quiet import QuietLog
 
@@ -108,15 +108,18 @@ class RoomGuard:
         return verdict
 
     def judge_with_roster(self, facts: ConnectionFacts, room_data: bytes, roster: bytes) -> Verdict:
-        """Adopts the peer's roster, then judges."""
+        """Adopts the peer's roster, then judges. A roster older than its HELLO said is refused."""
         try:
             refused = self._welcomer.adopt(roster)
         except LanlineError as error:
             return Refuse(f"the roster could not be kept: {error}")
-        if refused is not None:
-            self._quiet.warn("roster", f"a roster from {facts.peer_address} was refused: {refused}", time.monotonic())
-            return Refuse(f"the roster was refused: {refused}")
-        return self._verdict(facts, None)
+        if refused is None:
+            return self._verdict(facts, None)
+        if refused.reason is Refusal.OLD and _number_in(room_data) < self._book.number:
+            # It is what was promised; a newer one has come in force here while it was on its way.
+            return self._verdict(facts, self._book.data)
+        self._quiet.warn("roster", f"a roster from {facts.peer_address} was refused: {refused}", time.monotonic())
+        return Refuse(f"the roster was refused: {refused}")
 
     def welcomed(self, link: Link) -> str | None:
         """Judges the key once more, on the roster as it is now, and tells the node."""
@@ -151,6 +154,14 @@ class RoomGuard:
             digest = hashlib.sha256(content_of(data)).digest()[:DIGEST_BYTES]
             self._digested = (data, digest)
         return digest
+
+
+def _number_in(room_data: bytes) -> int:
+    """The roster number a HELLO told of; beyond any where it cannot be read, so that nothing is excused by it."""
+    try:
+        return _decode(room_data).number
+    except msgspec.MsgspecError:
+        return MAX_NUMBER
 
 
 class LocalGuard:

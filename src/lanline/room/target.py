@@ -1,13 +1,14 @@
 """Targets: text that selects members, such as `pc7`, `pc[1-40]`, `@all!pc3`, `@operators`.
 
-Pure. The names and ranges are ClusterShell's NodeSet syntax, which operators already type: `,` adds, `!` takes away, `&`
-keeps what is in both, `^` what is in one of them; from left to right, as ClusterShell does. Groups come from the roster
-and presence only:
+Pure. The names and ranges are ClusterShell's NodeSet syntax, which operators already type: `,` adds, `!` takes away,
+`&` keeps what is in both, `^` what is in one of them; from left to right, as ClusterShell does. Groups come from the
+roster and presence only:
 
     @all @others @online @guests @members @operators @owners
 
-Rules: a range is measured before it is expanded, so that `pc[1-10000000]` costs nothing; an unknown name or group is an
-error that names the nearest known ones; what is selected is a list of names in the order people count (pc2 before pc10).
+Rules: a range is measured before it is expanded, so that `pc[1-10000000]` costs nothing; an unknown name or group is
+an error that names the nearest known ones; what is selected is a list of names in the order people count (pc2 before
+pc10).
 
 ClusterShell expands the ranges and folds the names; operators and groups are read here, because its own group sources
 (files, commands) must never be asked.

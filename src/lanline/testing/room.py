@@ -40,6 +40,7 @@ from lanline.room.context import Context
 from lanline.room.disk import write_atomic
 from lanline.room.doorway import join
 from lanline.room.founding import found, keep_joined, node_key_for
+from lanline.room.hub import Hub
 from lanline.room.joincode import JoinCode
 from lanline.room.joining import JoinerSide
 from lanline.room.node import MakeWire, Node
@@ -96,6 +97,17 @@ class Room:
     def hub(self) -> Node:
         """The node that is the hub."""
         return self.nodes[HUB]
+
+    @property
+    def authority(self) -> Hub:
+        """What only the hub does: invitations, removals, roles."""
+        assert self.hub.hub is not None, "the first node is the hub"
+        return self.hub.hub
+
+    @property
+    def owner(self) -> Caller:
+        """The owner at the hub, as a caller of `authority`."""
+        return Caller(HUB, Role.OWNER, "", self.hub.identity.key_hash, is_local=True)
 
     def person(self, name: str) -> Connecting[Link]:
         """A link from a person at that machine, over its control socket: `async with room.person("pc2") as link`."""
@@ -169,9 +181,7 @@ class Room:
         Raises:
             JoinFailed: the hub did not let it in.
         """
-        hub = self.hub
-        assert hub.hub is not None, "the first node is the hub"
-        invitation = hub.hub.invite(_owner(hub), role, uses=1, ttl=None)
+        invitation = self.authority.invite(self.owner, role, uses=1, ttl=None)
         await self.join_with(invitation.code.text, name)
         await self.start(name)
         return self.nodes[name]
@@ -282,10 +292,6 @@ async def memory_room(
         nodes, roles=roles, services=services, limits=limits, is_started=is_started, make_wire=wire
     ) as room:
         yield room
-
-
-def _owner(node: Node) -> Caller:
-    return Caller(node.name, Role.OWNER, "", node.identity.key_hash, is_local=True)
 
 
 def _quick_folder() -> str | None:
