@@ -20,7 +20,12 @@ from lanline.errors import AuthorityLocked, NotAllowed, RoomError, StateDamaged,
 from lanline.roles import Role
 from lanline.room.audit import AuditLog, Who
 from lanline.room.book import RosterBook
-from lanline.room.certificates import certificate_pem, new_node_certificate, parse_authority_certificate
+from lanline.room.certificates import (
+    MAX_CERTIFICATE_BYTES,
+    certificate_pem,
+    new_node_certificate,
+    parse_authority_certificate,
+)
 from lanline.room.civil import civil_now
 from lanline.room.disk import read_secret, read_state
 from lanline.room.door import Invitation, InvitationBook
@@ -32,6 +37,8 @@ from lanline.room.roster import Roster, sign
 from lanline.room.sealed import load_sealed, save_sealed
 
 if TYPE_CHECKING:
+    from cryptography.x509 import Certificate
+
     from lanline.link.caller import Caller
     from lanline.room.keys import PrivateKey
 
@@ -128,15 +135,16 @@ class Hub:
         key = self._open_key()
         public_key = request.checked_key()
         # All that may fail comes first: a machine in the roster that was told it is not would have lost its name.
-        authority_pem = self._authority_pem()
-        authority = parse_authority_certificate(authority_pem)
+        authority = self._authority()
         datagrams = load_sealed(self._folder.datagram_key, DATAGRAM_KIND, DatagramKey)
         if datagrams is None:
             datagrams = self._new_datagram_key(self._book.current.datagram_epoch)
         certificate = new_node_certificate(key, authority, public_key, request.name)
         self._enter(request, public_key_hash(public_key), role)
         log.info("%s has joined as %s (%s)", clean(request.name), role.word, clean(request.system))
-        return Welcome(authority_pem, certificate_pem(certificate), self._book.data, datagrams.epoch, datagrams.key)
+        return Welcome(
+            certificate_pem(authority), certificate_pem(certificate), self._book.data, datagrams.epoch, datagrams.key
+        )
 
     def _enter(self, request: JoinRequest, key_hash: bytes, role: Role) -> None:
         there = self._book.member_for(key_hash)
@@ -182,13 +190,15 @@ class Hub:
             raise RoomError(f"the roster cannot grow any further: {error}", advice="remove members first.") from error
         self._enforce(data)
 
-    def _authority_pem(self) -> bytes:
-        data = read_state(self._folder.authority_certificate, max_bytes=64 * 1024)
+    def _authority(self) -> Certificate:
+        path = self._folder.authority_certificate
+        data = read_state(path, max_bytes=MAX_CERTIFICATE_BYTES)
         if data is None:
-            raise StateDamaged(
-                f"{self._folder.authority_certificate} is missing", advice="restore it from the hub's backup."
-            )
-        return data
+            raise StateDamaged(f"{path} is missing", advice="restore it from the hub's backup.")
+        authority = parse_authority_certificate(data)
+        if public_key_hash(authority) != self._book.current.room_id:
+            raise StateDamaged(f"{path} is not this room's", advice="restore it from the hub's backup.")
+        return authority
 
     def _new_datagram_key(self, epoch: int) -> DatagramKey:
         key = DatagramKey(epoch, os.urandom(32))

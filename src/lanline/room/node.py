@@ -48,7 +48,7 @@ from lanline.room.saving import Saver
 from lanline.room.sealed import load_cache
 from lanline.room.service import NodeService, RoomService
 from lanline.room.settings import Settings, load_settings
-from lanline.room.status import member_line, node_status
+from lanline.room.status import member_lines, node_status
 from lanline.room.target import Selectable, expand
 from lanline.room.wire import LinkEnd, TlsWire, Wire, places
 
@@ -251,7 +251,7 @@ class Node:
 
     def member_lines(self, target: str) -> list[MemberLine]:
         """The members a target selects, in natural order."""
-        return [member_line(self, name) for name in self.expand(target)]
+        return member_lines(self, self.expand(target))
 
     def reachable_at(self) -> tuple[str, ...]:
         """Where other machines reach this one, as `host:port`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from lanline.link.service import Service
@@ -12,6 +12,7 @@ from lanline.room.freshness import boot_clock
 from lanline.room.keys import short_key
 from lanline.room.policyfile import explain_rule
 from lanline.room.records import MemberLine, NodeStatus
+from lanline.room.roster import Member
 
 if TYPE_CHECKING:
     from lanline.room.node import Node
@@ -48,24 +49,35 @@ def node_status(node: Node, services: Sequence[Service]) -> NodeStatus:
     )
 
 
-def member_line(node: Node, name: str) -> MemberLine:
-    """One member with what presence knows of it."""
+def member_lines(node: Node, names: Iterable[str]) -> list[MemberLine]:
+    """Members with what presence knows of them.
+
+    Args:
+        node: who is asked.
+        names: members of the roster.
+    """
     roster = node.identity.book.current
-    member = roster.member_named(name)
-    assert member is not None, "targets select members of the roster"
+    members = {member.name: member for member in roster.members}
+    online = node.online()
+    return [_member_line(node, members[name], roster.hub, online) for name in names]
+
+
+def _member_line(node: Node, member: Member, hub: bytes, online: frozenset[str]) -> MemberLine:
+    name = member.name
+    is_self = name == node.name
     row = node.presence.of(name)
     link = node.live_link(name)
     measured = link.round_trip if link is not None else None
     return MemberLine(
         name,
         member.role.word,
-        member.key_hash == roster.hub,
-        name == node.name,
-        row.online or name == node.name,
+        member.key_hash == hub,
+        is_self,
+        name in online,
         row.addresses,
-        row.version if name != node.name else node.version,
+        node.version if is_self else row.version,
         row.system,
-        row.runs if name != node.name else node.policy.runs_something_as(os.geteuid()),
+        node.policy.runs_something_as(os.geteuid()) if is_self else row.runs,
         row.round_trip if measured is None else measured,
         row.last_seen,
         short_key(member.key_hash),
