@@ -62,6 +62,7 @@ class Call:
         self._over = over
         self._items: deque[events.ItemReceived] = deque()
         self._receiver: asyncio.Future[None] | None = None
+        self._listener: Callable[[Any], object] | None = None
         self._senders: list[asyncio.Future[None]] = []
         self._burst = 0
         self._is_ended = False
@@ -148,11 +149,24 @@ class Call:
                 await self._receiver
             finally:
                 self._receiver = None
-        item = self._items.popleft()
-        self._session.consumed(self._number, item.size)
-        if self._session.has_data_to_send:
-            self._pump.wake()
-        return item.body if item.raw else self._decoded(self._decode, item.body, "an item")
+        return self._take(self._items.popleft())
+
+    def listen(self, take: Callable[[Any], object]) -> None:
+        """Has each item handed to `take` as it comes, in place of `receive`: for a handler that is busy with something
+        else and still obeys its caller, without a task of its own for that.
+
+        Args:
+            take: called in the loop turn in which an item comes, and now with those that have come before. It must not
+                wait. An item that is not of the type expected is handed over as the CallFailed that it is.
+
+        Raises:
+            LocalProtocolError: a task is receiving.
+        """
+        if self._receiver is not None:
+            raise LocalProtocolError(f"a task receives from the call of {self.endpoint} already")
+        self._listener = take
+        while self._items:
+            self._hand_over(take, self._items.popleft())
 
     def __aiter__(self) -> Self:
         """Items until the peer has ended its half."""
@@ -179,6 +193,9 @@ class Call:
 
     def item_received(self, event: events.ItemReceived) -> None:
         """The link hands over an item."""
+        if self._listener is not None:
+            self._hand_over(self._listener, event)
+            return
         self._items.append(event)
         self._wake_receiver()
 
@@ -209,6 +226,20 @@ class Call:
                 sender.set_result(None)
 
     # -- private pieces ------------------------------------------------------------------------------------
+
+    def _take(self, item: events.ItemReceived) -> Any:
+        """An item for the application, its credit given back."""
+        self._session.consumed(self._number, item.size)
+        if self._session.has_data_to_send:
+            self._pump.wake()
+        return item.body if item.raw else self._decoded(self._decode, item.body, "an item")
+
+    def _hand_over(self, take: Callable[[Any], object], item: events.ItemReceived) -> None:
+        try:
+            value = self._take(item)
+        except CallFailed as error:
+            value = error
+        take(value)
 
     def _decoded(self, decode: Callable[[bytes], Any], body: bytes, what: str) -> Any:
         try:

@@ -49,6 +49,8 @@ class Greeting:
         return self._guard.welcomed(self._link)
 
     def _act_on(self, verdict: Verdict) -> None:
+        if self._link.pump.session.is_closed:
+            return  # a later frame of the same bytes has ended it
         if isinstance(verdict, Welcome):
             self._welcome(verdict.caller, verdict.roster)
         elif isinstance(verdict, Refuse):

@@ -142,10 +142,9 @@ class Incoming:
             self._start(endpoint, event, arguments)
             return
         try:
-            if endpoint.wants_caller:
-                result = endpoint.invoke(*arguments, **{endpoint.wants_caller: self.caller})
-            else:
-                result = endpoint.invoke(*arguments)
+            if endpoint.fill is not None:
+                arguments = endpoint.fill(arguments, self.caller, None)
+            result = endpoint.invoke(*arguments)
             self._end(event.call, result)
         except Exception as error:
             self._report(endpoint, event.call, error)
@@ -168,7 +167,6 @@ class Incoming:
 
     def _start(self, endpoint: Endpoint, event: events.Opened, arguments: tuple[Any, ...]) -> None:
         number = event.call
-        filled: dict[str, Any] = {endpoint.wants_caller: self.caller} if endpoint.wants_caller else {}
         call: Call | None = None
         if endpoint.is_bulk:
             self._pump.session.widen(number, self._limits.bulk_window_bytes)
@@ -177,22 +175,20 @@ class Incoming:
             self._receivers[number] = call
             if event.last:
                 call.ended(events.Ended(number, b"", False, False))
-            if endpoint.wants_call:
-                filled[endpoint.wants_call] = call
-        task = self._loop.create_task(self._run(endpoint, number, arguments, filled, call))
+        if endpoint.fill is not None:
+            arguments = endpoint.fill(arguments, self.caller, call)
+        task = self._loop.create_task(self._run(endpoint, number, arguments, call))
         self._tasks[number] = task
 
-    async def _run(
-        self, endpoint: Endpoint, number: int, arguments: tuple[Any, ...], filled: dict[str, Any], call: Call | None
-    ) -> None:
+    async def _run(self, endpoint: Endpoint, number: int, arguments: tuple[Any, ...], call: Call | None) -> None:
         pump = self._pump
         try:
             if endpoint.shape is Shape.STREAM:
                 assert call is not None, "a stream has a call"
-                await _send_all(endpoint.invoke(*arguments, **filled), call)
+                await _send_all(endpoint.invoke(*arguments), call)
                 result = None
             else:
-                result = await endpoint.invoke(*arguments, **filled)
+                result = await endpoint.invoke(*arguments)
             if not pump.is_writable:
                 await pump.wait_writable()
             self._end(number, result)
@@ -204,6 +200,8 @@ class Incoming:
             self._report(endpoint, number, error)
         finally:
             self._forget(number)
+            if call is not None:
+                call.drop_items()
             pump.wake()
 
     def _end(self, call: int, result: Any) -> None:

@@ -31,6 +31,9 @@ from lanline.link.caller import Caller
 from lanline.roles import Role
 
 _MARK: Final = "__lanline_endpoint__"
+_FILLED_IN: Final = (Caller, Call)
+"""Types of parameters that the link fills in; all others come from the peer."""
+
 _Method = TypeVar("_Method", bound=Callable[..., Any])
 
 
@@ -71,7 +74,7 @@ class Endpoint:
         summary: first line of its docstring.
         decode: from the msgpack array of arguments to a tuple.
         invoke: the method.
-        wants_caller, wants_call: name of the parameter to fill in, or empty.
+        fill: puts the caller and the call among the arguments, for a method that wants them; else None.
         counts: live counters.
     """
 
@@ -83,8 +86,7 @@ class Endpoint:
     summary: str
     decode: Callable[[Any], tuple[Any, ...]]
     invoke: Callable[..., Any]
-    wants_caller: str
-    wants_call: str
+    fill: Callable[[tuple[Any, ...], Caller, Call | None], tuple[Any, ...]] | None
     counts: Counts = field(default_factory=Counts, compare=False)
 
 
@@ -203,31 +205,43 @@ def collect(services: Iterable[Service], *, roles_required: bool = False) -> dic
 
 
 def _make(name: str, method: Callable[..., Any], declaration: _Declaration) -> Endpoint:
-    wants = {Caller: "", Call: ""}
     fields: list[tuple[str, Any] | tuple[str, Any, Any]] = []
+    kinds: list[Any] = []
     hints = _hints(name, method)
     for parameter in inspect.signature(method).parameters.values():
         kind = hints.get(parameter.name, Any)
-        if kind is Caller or kind is Call:
-            wants[kind] = parameter.name
-        elif parameter.kind is not parameter.POSITIONAL_OR_KEYWORD:
+        kinds.append(kind)
+        if parameter.kind is not parameter.POSITIONAL_OR_KEYWORD:
             raise UsageError(f"{name}: parameter {parameter.name} must be positional, with a name of its own")
-        elif parameter.default is parameter.empty:
+        if kind in _FILLED_IN:
+            continue
+        if parameter.default is parameter.empty:
             fields.append((parameter.name, kind))
         else:
             fields.append((parameter.name, kind, parameter.default))
     return Endpoint(
         name=name,
-        shape=_shape(name, method, wants[Call]),
+        shape=_shape(name, method, wants_call=Call in kinds),
         role=declaration.role,
         is_local=declaration.is_local,
         is_bulk=declaration.is_bulk,
         summary=_first_line(method.__doc__),
         decode=_decoder(name, fields),
         invoke=method,
-        wants_caller=wants[Caller],
-        wants_call=wants[Call],
+        fill=_filler(kinds),
     )
+
+
+def _filler(kinds: list[Any]) -> Callable[[tuple[Any, ...], Caller, Call | None], tuple[Any, ...]] | None:
+    """What puts caller and call where the method has parameters for them; None where it has none."""
+    if not any(kind in _FILLED_IN for kind in kinds):
+        return None
+
+    def fill(arguments: tuple[Any, ...], caller: Caller, call: Call | None) -> tuple[Any, ...]:
+        given = iter(arguments)
+        return tuple(caller if kind is Caller else call if kind is Call else next(given) for kind in kinds)
+
+    return fill
 
 
 def _hints(name: str, method: Callable[..., Any]) -> dict[str, Any]:
@@ -241,7 +255,7 @@ def _hints(name: str, method: Callable[..., Any]) -> dict[str, Any]:
         ) from error
 
 
-def _shape(name: str, method: Callable[..., Any], wants_call: str) -> Shape:
+def _shape(name: str, method: Callable[..., Any], *, wants_call: bool) -> Shape:
     is_coroutine = inspect.iscoroutinefunction(method)
     if wants_call:
         if not is_coroutine:
