@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from lanline.errors import NodeAlreadyRunning, StateNotSaved, StateUnsafe
-from lanline.room.lock import NodeLock, is_locked
+from lanline.room.lock import NodeLock, is_locked, last_holder
 
 
 def test_a_second_node_is_refused_and_told_who_runs(tmp_path: Path) -> None:
@@ -29,8 +29,10 @@ def test_a_released_lock_can_be_had_again(tmp_path: Path) -> None:
 
 def test_whether_it_is_held_can_be_asked(tmp_path: Path) -> None:
     assert not is_locked(tmp_path / "node.lock")
+    assert last_holder(tmp_path / "node.lock") == 0
     with NodeLock(tmp_path / "node.lock"):
         assert is_locked(tmp_path / "node.lock")
+        assert last_holder(tmp_path / "node.lock") == os.getpid()
     assert not is_locked(tmp_path / "node.lock")
 
 

@@ -76,10 +76,10 @@ class AtTerminal:
             self.process.stdout.close()
         os.close(self._head)
 
-    def until(self, expected: bytes) -> bytes:
-        """Everything shown, as soon as this is part of it."""
+    def until(self, expected: bytes, times: int = 1) -> bytes:
+        """Everything shown, as soon as this is part of it, so many times."""
         deadline = time.monotonic() + 10
-        while expected not in self.seen:
+        while self.seen.count(expected) < times:
             assert self._read(deadline), f"{expected!r} never came: {self.seen!r}"
         return self.seen
 

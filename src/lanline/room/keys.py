@@ -33,6 +33,7 @@ SIGNATURE_BYTES: Final = 64
 """r and s, 32 bytes each, big-endian: a fixed size in place of DER's 70 to 72."""
 
 _AUTHORITY_PURPOSE: Final = "authority-key"
+_AUTHORITY_ADVICE: Final = "restore authority.key from a backup of the hub; the room cannot change without it."
 _NODE_ADVICE: Final = "restore node.key from a backup of this machine, or move the state folder away and join again."
 
 
@@ -111,7 +112,10 @@ def open_authority_key(data: bytes, passphrase: str | None = None) -> PrivateKey
         AuthorityLocked: the passphrase is missing or wrong.
         StateDamaged: the file is not what was written.
     """
-    return parse_private_der(open_box(data, passphrase, purpose=_AUTHORITY_PURPOSE))
+    try:
+        return parse_private_der(open_box(data, passphrase, purpose=_AUTHORITY_PURPOSE))
+    except StateDamaged as error:
+        raise _authority_damaged(error) from error
 
 
 def is_authority_locked(data: bytes) -> bool:
@@ -120,7 +124,10 @@ def is_authority_locked(data: bytes) -> bool:
     Raises:
         StateDamaged: the file is not what was written.
     """
-    return needs_passphrase(data, purpose=_AUTHORITY_PURPOSE)
+    try:
+        return needs_passphrase(data, purpose=_AUTHORITY_PURPOSE)
+    except StateDamaged as error:
+        raise _authority_damaged(error) from error
 
 
 def private_der(key: PrivateKey) -> bytes:
@@ -177,6 +184,10 @@ def is_signed(key: PublicKey, context: str, signature: bytes, data: bytes) -> bo
 def short_key(key_hash: bytes) -> str:
     """The first 16 hexadecimal digits of a key hash: for people and for the audit, never for a decision."""
     return key_hash[:8].hex()
+
+
+def _authority_damaged(error: StateDamaged) -> StateDamaged:
+    return StateDamaged(f"the authority key cannot be used: {error}", advice=_AUTHORITY_ADVICE)
 
 
 def _signed(context: str, data: bytes) -> bytes:

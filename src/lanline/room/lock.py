@@ -31,9 +31,9 @@ class NodeLock:
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            holder = os.pread(self._descriptor, 20, 0).decode("ascii", "replace").strip()
+            holder = _read_holder(self._descriptor)
             os.close(self._descriptor)
-            whose = f"process {holder}" if holder.isdigit() else "another process"
+            whose = f"process {holder}" if holder else "another process"
             raise NodeAlreadyRunning(f"a node is already running with {path.parent}: {whose}") from None
         os.ftruncate(self._descriptor, 0)
         os.pwrite(self._descriptor, f"{os.getpid()}\n".encode("ascii"), 0)
@@ -61,6 +61,18 @@ class NodeLock:
         return f"<NodeLock {self.path} {'held' if self._descriptor >= 0 else 'released'}>"
 
 
+def last_holder(path: Path) -> int:
+    """The process id of whoever holds the lock, or held it last; 0 where that is not known."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return 0
+    try:
+        return _read_holder(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def is_locked(path: Path) -> bool:
     """Whether some process holds the lock. Takes it for a moment to find out, so it is not to be asked in a loop."""
     try:
@@ -74,6 +86,11 @@ def is_locked(path: Path) -> bool:
     finally:
         os.close(descriptor)
     return False
+
+
+def _read_holder(descriptor: int) -> int:
+    text = os.pread(descriptor, 20, 0).strip()
+    return int(text) if text.isdigit() else 0
 
 
 def _open(path: Path) -> int:

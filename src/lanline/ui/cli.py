@@ -23,6 +23,7 @@ from lanline.ui.words import GROUPS, WORDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from types import ModuleType
 
     from lanline.console import Console
 
@@ -44,6 +45,10 @@ class _Options:
         self.home: str | None = None
         self.json = self.plain = self.version = False
 
+    def console(self) -> Console:
+        """The console they ask for."""
+        return TerminalConsole(wants_json=self.json, colour=False if self.plain else None)
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command line.
@@ -54,13 +59,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit code, for `sys.exit`.
     """
-    arguments = list(sys.argv[1:] if argv is None else argv)
-    console = TerminalConsole()
+    options = _Options()
+    console = options.console()
     try:
-        options = _Options()
-        word = _take_options(arguments, options)
-        console = TerminalConsole(wants_json=options.json, colour=False if options.plain else None)
-        code = _run(word, arguments, console, options)
+        word, arguments = _first_word(list(sys.argv[1:] if argv is None else argv), options)
+        module, own, others = _load(word, arguments)
+        own = _take_options(own, options)
+        console = options.console()
+        code = _run(word, module, [*own, *others], console, options)
         console.progress("")
         console.flush()
         return code
@@ -73,18 +79,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _mistaken(error, console)
 
 
-def _run(word: str, arguments: list[str], console: Console, options: _Options) -> int:
+def _run(word: str, module: ModuleType | None, arguments: list[str], console: Console, options: _Options) -> int:
     if options.version:
         from lanline import __version__
 
         console.line(f"lanline {__version__}")
         return 0
-    if word == "help" and arguments:
-        word, arguments = arguments[0], ["--help"]
-    if word in ("", "help"):
+    if module is None:
         _print_help(console)
         return 0
-    function = find_word(word)
+    function: Word = getattr(module, word.replace("-", "_"))
     try:
         return function(arguments, console, StateFolder.find(options.home))
     except SystemExit as stop:  # argparse, after --help
@@ -93,52 +97,78 @@ def _run(word: str, arguments: list[str], console: Console, options: _Options) -
         return 0
 
 
-def _take_options(arguments: list[str], options: _Options) -> str:
-    """Takes the options for every word out of the arguments, and the word itself; `-h` behind the word is the word's.
+# -- options that stand anywhere -------------------------------------------------------------------------------
 
-    What stands behind `--` belongs to a command on other machines and is left alone.
-    """
-    word = ""
+
+def _first_word(arguments: list[str], options: _Options) -> tuple[str, list[str]]:
+    """The word and what follows it. Takes the options before it; without a word, help is wanted."""
+    for at, one in enumerate(arguments):
+        is_value = at > 0 and arguments[at - 1] == "--home"
+        if is_value or one in _FLAGS or one == "--home" or one.startswith("--home="):
+            continue
+        _take_options(arguments[:at], options)
+        if one in ("-V", "--version"):
+            options.version = True
+            return "", []
+        if one in ("-h", "--help"):
+            return "", []
+        if one.startswith("-"):
+            raise UsageError(f"there is no option {one!r} before the word", advice="lanline --help")
+        if one != "help":
+            return one, arguments[at + 1 :]
+        return (arguments[at + 1], ["--help"]) if arguments[at + 1 :] else ("", [])
+    _take_options(arguments, options)
+    return "", []
+
+
+def _take_options(arguments: list[str], options: _Options) -> list[str]:
+    """Takes the options for every word; returns the rest."""
     kept: list[str] = []
     waiting = iter(arguments)
     for one in waiting:
-        if one == "--":
-            kept += [one, *waiting]
-        elif one in _FLAGS:
+        if one in _FLAGS:
             setattr(options, _FLAGS[one], True)
         elif one == "--home" or one.startswith("--home="):
             options.home = one[7:] if "=" in one else next(waiting, "")
             if not options.home:
                 raise UsageError("--home needs a folder", advice="lanline --home DIR status")
-        elif word:
-            kept.append(one)
-        elif one in ("-h", "--help"):
-            return ""
-        elif one in ("-V", "--version"):
-            options.version = True
-        elif one.startswith("-"):
-            raise UsageError(f"there is no option {one!r} before the word", advice="lanline --help")
         else:
-            word = one
-    arguments[:] = kept
-    return word
+            kept.append(one)
+    return kept
+
+
+def _split_at_dashes(arguments: list[str]) -> tuple[list[str], list[str]]:
+    at = arguments.index("--") if "--" in arguments else len(arguments)
+    return arguments[:at], arguments[at + 1 :]
 
 
 # -- finding words ---------------------------------------------------------------------------------------------
 
 
-def find_word(word: str) -> Word:
-    """The function behind a word. Loads the one module it is in.
+def _load(word: str, arguments: list[str]) -> tuple[ModuleType | None, list[str], list[str]]:
+    """The module of a word, the arguments that are its own, and those of somebody else's command.
+
+    Where that command begins is behind `--`, unless the module knows better, in a function `split_arguments`, which
+    gives both lists without the `--`.
+    """
+    if not word:
+        return None, arguments, []
+    module = find_word(word)
+    own, others = getattr(module, "split_arguments", _split_at_dashes)(arguments)
+    return module, own, ["--", *others] if others else []
+
+
+def find_word(word: str) -> ModuleType:
+    """The module that holds a word; nothing else is loaded.
 
     Raises:
         UsageError: there is no such word; the advice has the nearest.
     """
-    name = word.replace("-", "_")
     if word in WORDS:
-        return _function(f"lanline.ui.words.{name}", name)
+        return import_module(f"lanline.ui.words.{word.replace('-', '_')}")
     for service in service_names(first=word):
         if word in words_of(service):
-            return _function(f"lanline.services.{service}.words", name)
+            return import_module(f"lanline.services.{service}.words")
     import difflib
 
     near = difflib.get_close_matches(word, all_words(), n=3)
@@ -153,11 +183,6 @@ def all_words() -> dict[str, str]:
     for service in service_names():
         words |= words_of(service)
     return words
-
-
-def _function(module: str, name: str) -> Word:
-    function: Word = getattr(import_module(module), name)
-    return function
 
 
 # -- what is printed -------------------------------------------------------------------------------------------

@@ -113,7 +113,7 @@ class TerminalConsole:
 
         self._print(self._out, clean_json(json.dumps(value, ensure_ascii=False, allow_nan=False)) + "\n")
 
-    def raw(self, data: bytes, stream: Stream = "stdout") -> None:
+    def raw(self, data: bytes | memoryview, stream: Stream = "stdout") -> None:
         """See `Console.raw`."""
         sink = self._sink(stream)
         if sink.is_terminal:
@@ -186,7 +186,7 @@ class TerminalConsole:
             self._progress_shown = False
             self._write(self._err, _ERASE_LINE.encode())
 
-    def _write(self, sink: _Sink, data: bytes, *, flush: bool = False) -> None:
+    def _write(self, sink: _Sink, data: bytes | memoryview, *, flush: bool = False) -> None:
         try:
             sink.buffer.write(data)
             if flush or sink.is_terminal:

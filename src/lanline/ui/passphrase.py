@@ -78,7 +78,7 @@ def _asked(console: Console, key: bytes) -> str | None:
         except AuthorityLocked as error:
             if not left:
                 raise
-            console.note(f"{error}. {error.advice}")
+            console.note(f"{error}: {error.advice}")
         else:
             return passphrase
     raise AssertionError("the last try returns or raises")

@@ -7,10 +7,9 @@ import select
 import time
 from typing import TYPE_CHECKING, Final
 
-from lanline.errors import LanlineError
+from lanline.errors import CallError, ConnectFailed, LanlineError
 from lanline.room.local import connect_local
-from lanline.room.lock import is_locked
-from lanline.room.records import NodeStatus
+from lanline.room.lock import is_locked, last_holder
 
 if TYPE_CHECKING:
     from lanline.console import Console
@@ -22,28 +21,35 @@ PATIENCE: Final = 30.0
 _STEP: Final = 0.25
 
 
-def stop_node(folder: StateFolder, console: Console) -> NodeStatus:
+def stop_node(folder: StateFolder, console: Console) -> int:
     """Asks the node to stop and returns once its process is gone and the folder is free.
 
     Returns:
-        How it was before.
+        The process id it had.
 
     Raises:
-        NodeNotRunning, NotInRoom: there is none. LanlineError: it did not stop in time.
+        NodeNotRunning, NotInRoom: there is none. LanlineError: it does not answer, or did not stop in time.
     """
-    with connect_local(folder) as node:
-        status: NodeStatus = node.ask("node.status", timeout=10.0, returns=NodeStatus)
-        process = _handle(status.pid)
-        try:
-            node.ask("node.stop", timeout=10.0)
-            _wait_gone(status.pid, process, console)
-        finally:
-            console.progress("")
-            if process is not None:
-                os.close(process)
+    pid = last_holder(folder.lock)
+    process = _handle(pid)
+    try:
+        _ask(folder, pid)
+        _wait_gone(pid, process, console)
+    finally:
+        console.progress("")
+        if process is not None:
+            os.close(process)
     if is_locked(folder.lock):
-        raise LanlineError(f"another node has started with {folder.home} meanwhile")
-    return status
+        raise LanlineError(f"another node has started with {folder.home} meanwhile", advice="lanline status")
+    return pid
+
+
+def _ask(folder: StateFolder, pid: int) -> None:
+    try:
+        with connect_local(folder) as node:
+            node.ask("node.stop", timeout=10.0)
+    except (CallError, ConnectFailed) as error:
+        raise LanlineError(f"the node, process {pid}, does not stop: {error}", advice=f"kill {pid}") from error
 
 
 def _handle(pid: int) -> int | None:

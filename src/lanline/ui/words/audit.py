@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 _SHOWN = 20
 _MAX_CHARACTERS = 100
+_JOB_DIGITS = 8
+"""Of a job's id, enough to tell one from another, and to ask for with --job."""
 
 
 def audit(arguments: list[str], console: Console, folder: StateFolder) -> int:
@@ -111,8 +113,8 @@ def _fitting(options: Namespace, folder: StateFolder) -> Iterator[dict[str, Any]
 
 def _row(record: dict[str, Any]) -> list[str | Painted]:
     details = record.get("details", {})
-    words = " ".join([f"job={record['job']}"] if "job" in record else [])
-    shown = " ".join([words, *(f"{name}={_value(value)}" for name, value in details.items())]).strip()
+    job = [f"job={str(record['job'])[:_JOB_DIGITS]}"] if "job" in record else []
+    shown = " ".join([*job, *(f"{name}={_value(value)}" for name, value in details.items())])
     if len(shown) > _MAX_CHARACTERS:
         shown = shown[: _MAX_CHARACTERS - 3] + "..."
     what = str(record.get("what"))

@@ -20,9 +20,9 @@ def down(arguments: list[str], console: Console, folder: StateFolder) -> int:
         "Stops the node of this machine and waits until it has gone. Jobs it runs for others are ended.",
         examples="lanline down",
     ).parse_args(arguments)
-    before = stop_node(folder, console)
+    pid = stop_node(folder, console)
     if console.wants_json:
-        console.json({"stopped": before.pid, "name": before.name, "room": before.room})
+        console.json({"stopped": pid})
     else:
-        console.line(f"{before.name} is down, process {before.pid} has ended. lanline up starts it again.")
+        console.line(f"The node is down: process {pid} has ended. lanline up starts it again.")
     return 0

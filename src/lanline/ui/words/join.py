@@ -71,7 +71,7 @@ def _options(arguments: list[str], console: Console) -> Namespace:
 
 
 def _hub_address(text: str) -> Address:
-    if text.count(":") > 1 and not text.startswith(("[", "tcp:")):
+    if text.count(":") > 1 and "://" not in text and not text.startswith("["):
         text = f"[{text}]"  # a bare IPv6 address, as ip addr shows it
     address = Address.parse(text, default_port=DEFAULT_PORT)
     if address.scheme != "tcp" or address.is_every_interface:

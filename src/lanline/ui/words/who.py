@@ -41,14 +41,15 @@ def who(arguments: list[str], console: Console, folder: StateFolder) -> int:
         for line in lines:
             console.json(_as_data(line))
         return 0
-    console.table(_COLUMNS, [_row(line) for line in lines], right=("round trip",))
+    console.table(_COLUMNS, [show_member(line) for line in lines], right=("round trip",))
     if console.is_terminal and len(lines) > 1:
         here = sum(line.online for line in lines)
         console.note(Painted(f"{len(lines)} machines, {here} here", "dim"))
     return 0
 
 
-def _row(line: MemberLine) -> list[str | Painted]:
+def show_member(line: MemberLine) -> list[str | Painted]:
+    """The cells of one line."""
     return [
         Painted(line.name, "bold") if line.is_self else line.name,
         f"{line.role}, hub" if line.is_hub else line.role,
