@@ -297,12 +297,17 @@ class Link:
             await asyncio.shield(self._gone)
         await self._incoming.wait_stopped()
 
+    def retire(self, reason: str) -> None:
+        """Lets no further call begin, in either direction; the link ends with the last of those under way."""
+        if not self.is_gone and self.pump.is_connected:
+            self.pump.session.go_away(reason)
+            self.pump.wake()
+
     async def drain(self, timeout: float) -> None:
         """Ends the link once the calls under way are over, or after `timeout` seconds."""
-        if not self.is_gone and self.pump.is_connected:
-            self.pump.session.go_away("this side is stopping")
-            self.pump.wake()
-            await asyncio.wait([self._gone], timeout=timeout)
+        self.retire("this side is stopping")
+        if not self.is_gone:
+            await asyncio.wait([self._gone], timeout=timeout if self.pump.is_connected else 0)
         await self.close("this side has stopped")
 
     @property

@@ -172,7 +172,8 @@ class Node:
         self._own(self._keep_house())
 
     async def stop(self) -> None:
-        """Lets nobody in any more, ends services, calls and links, saves what is known and gives the folder free.
+        """Lets nobody in and no call begin any more, ends services, calls and links, saves what is known and gives the
+        folder free.
 
         Goes through to the end whatever fails on the way, which the log then says. A second call does nothing.
         """
@@ -183,6 +184,8 @@ class Node:
             await asyncio.gather(*self._tasks, return_exceptions=True)
             if self._doorkeeper is not None:
                 await self._doorkeeper.close()
+            for link in (*self._links.all(), *self._others):
+                link.retire("this node is stopping")
             while self._started:
                 await self._stop_service(self._started.pop())
             await asyncio.gather(*(link.close("this node is stopping") for link in list(self._others)))
@@ -274,7 +277,8 @@ class Node:
         for link in self._links.all():
             # By address: a member, or two machines with one key, may have several links.
             if link.caller.key_hash == caller.key_hash and link.caller.address == caller.address:
-                return Arrived(Address.parse(caller.address).host, link.peer_boot, link.round_trip)
+                address = Address.parse(caller.address)
+                return Arrived(address.host or address.path, link.peer_boot, link.round_trip)
         raise UsageError(f"{caller.name} has no link with {self.name}")
 
     def report(self) -> Report:

@@ -286,15 +286,22 @@ async def memory_room(
     roles: Mapping[str, Role] | None = None,
     services: Services = no_services,
     limits: Limits = LAN,
-    net: MemoryNet | None = None,
+    allow_run: bool = False,
     is_started: bool = True,
+    net: MemoryNet | None = None,
 ) -> AsyncIterator[Room]:
     """As `real_room`, over memory: for a loop with virtual time. See `MemoryNet` for latency and partitions."""
     # What nodes do in threads would take no virtual time and an unknown number of turns: here it is done in place.
     asyncio.get_running_loop().set_default_executor(InPlace())
     wire = (net or MemoryNet()).wire
     async with real_room(
-        nodes, roles=roles, services=services, limits=limits, is_started=is_started, make_wire=wire
+        nodes,
+        roles=roles,
+        services=services,
+        limits=limits,
+        allow_run=allow_run,
+        is_started=is_started,
+        make_wire=wire,
     ) as room:
         yield room
 
