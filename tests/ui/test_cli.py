@@ -14,6 +14,7 @@ from tests.ui.machines import Machine
 from tests.ui.terminal import AtTerminal, environment
 
 from lanline import __version__
+from lanline.console import Console
 from lanline.errors import (
     AuthorityLocked,
     CallFailed,
@@ -24,6 +25,7 @@ from lanline.errors import (
     Status,
     UsageError,
 )
+from lanline.room.paths import StateFolder
 from lanline.ui import words
 from lanline.ui.cli import all_words, exit_code_of, find_word, main
 
@@ -113,16 +115,26 @@ def test_the_version_is_said(arguments: list[str], capfd: pytest.CaptureFixture[
 def test_options_for_every_word_stand_anywhere_before_a_foreign_command(
     planted: ModuleType, arguments: list[str], home: Path
 ) -> None:
-    seen = []
-    _set(planted, lambda rest, console, folder: seen.append((rest, console.wants_json, folder.home)) or 0)
+    seen: list[object] = []
+
+    def sees(rest: list[str], console: Console, folder: StateFolder) -> int:
+        seen.append((rest, console.wants_json, folder.home))
+        return 0
+
+    _set(planted, sees)
     arguments = [one.replace("H", str(home)) for one in arguments]
     assert main(arguments) == 0
     assert seen == [(["a", "--", "--json", "b"], True, str(home))]
 
 
 def test_a_word_with_a_command_in_it_says_where_that_begins(planted: ModuleType) -> None:
-    seen = []
-    _set(planted, lambda rest, console, folder: seen.append((rest, console.wants_json)) or 0)
+    seen: list[object] = []
+
+    def sees(rest: list[str], console: Console, folder: StateFolder) -> int:
+        seen.append((rest, console.wants_json))
+        return 0
+
+    _set(planted, sees)
     planted.split_arguments = lambda rest: (rest[:2], rest[2:])  # type: ignore[attr-defined]
     assert main(["planted", "pc7", "--json", "df", "--json"]) == 0
     assert seen == [(["pc7", "--", "df", "--json"], True)]

@@ -84,10 +84,10 @@ def _stop_on_signals(node: Node) -> None:
     loop = asyncio.get_running_loop()
 
     def stop(number: signal.Signals) -> None:
-        log.info("stopping: %s", number.name)
         for one in _SIGNALS:
             loop.remove_signal_handler(one)
             signal.signal(one, signal.SIG_DFL)  # a second one ends this process at once
+        log.info("stopping: %s", number.name)
         node.request_stop()
 
     for one in _SIGNALS:

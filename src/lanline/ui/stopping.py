@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from lanline.console import Console
     from lanline.room.paths import StateFolder
 
+ANSWER: Final = 10.0
+"""Seconds for a node to say that it will."""
+
 PATIENCE: Final = 30.0
 """Seconds for a node to end what is under way; beyond it the person decides."""
 
@@ -34,7 +37,7 @@ def stop_node(folder: StateFolder, console: Console) -> int:
     process = _handle(pid)
     try:
         _ask(folder, pid)
-        _wait_gone(pid, process, console)
+        wait_gone(pid, process, console)
     finally:
         console.progress("")
         if process is not None:
@@ -46,8 +49,8 @@ def stop_node(folder: StateFolder, console: Console) -> int:
 
 def _ask(folder: StateFolder, pid: int) -> None:
     try:
-        with connect_local(folder) as node:
-            node.ask("node.stop", timeout=10.0)
+        with connect_local(folder, timeout=ANSWER) as node:
+            node.ask("node.stop", timeout=ANSWER)
     except (CallError, ConnectFailed) as error:
         raise LanlineError(f"the node, process {pid}, does not stop: {error}", advice=f"kill {pid}") from error
 
@@ -60,7 +63,16 @@ def _handle(pid: int) -> int | None:
         return None
 
 
-def _wait_gone(pid: int, process: int | None, console: Console) -> None:
+def wait_gone(pid: int, process: int | None, console: Console) -> None:
+    """Waits until a process has ended.
+
+    Args:
+        pid: its id.
+        process: its pidfd; None where there is none to be had.
+
+    Raises:
+        LanlineError: it still runs after PATIENCE seconds.
+    """
     began = time.monotonic()
     while True:
         waited = time.monotonic() - began
