@@ -8,6 +8,7 @@ leaving `async with`.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Callable
 from types import TracebackType
@@ -21,6 +22,8 @@ from lanline.session.frames import UNDECODABLE
 
 if TYPE_CHECKING:
     from lanline.link.pump import Pump
+
+log = logging.getLogger("lanline.link")
 
 _BURST: Final = 256
 """Items sent before other tasks get their turn, so that an eager sender with credit does not hold up the loop."""
@@ -245,7 +248,11 @@ class Call:
             value = self._take(item)
         except CallFailed as error:
             value = error
-        take(value)
+        try:
+            take(value)
+        except Exception as error:
+            log.error("what listens to a call of %s failed", self.endpoint, exc_info=error)
+            self.cancel("what listens to this call failed; its node's log says why")
 
     def _decoded(self, decode: Callable[[bytes], Any], body: bytes, what: str) -> Any:
         try:

@@ -113,7 +113,7 @@ class Channel(asyncio.Protocol):
             TypeError: it is text: write `text.encode()`.
         """
         data = self._framing.encode(message)
-        if self._closed_here or self._ended_here or self._gone.done():
+        if self._closed_here or self._ended_here or self._transport.is_closing():
             raise self._cannot_send()
         self._sent_messages += 1
         self._sent_bytes += len(data)
@@ -325,7 +325,7 @@ class Channel(asyncio.Protocol):
             return ChannelClosed("this side has ended its half of the channel already")
         if isinstance(self._end, ChannelError):
             return self._end
-        return ChannelBroken(f"the connection is over: {self._end}")
+        return ChannelBroken(f"the connection is over: {self._end or 'it was closed'}")
 
     def _wake_receiver(self) -> None:
         if self._receiver is not None and not self._receiver.done():

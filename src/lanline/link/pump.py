@@ -9,7 +9,7 @@ services and rooms: it hands events to `handle`, in order. Rules:
   while it does not take what it has asked for before (`incoming.py`). Reading goes on all the time: two sides that
   stop reading because the other one has stopped would wait for each other for ever.
 - A peer that does not take its bytes for `limits.stall` seconds is dropped, and so is one that has made this side owe
-  it more than `_OWED` times `limits.unsent_bytes`: only one that floods and does not read gets there.
+  it `_OWED_ITEMS` items of full size: only one that floods and does not read gets there.
 - A protocol error of the peer is answered with GOAWAY and its reason, then the connection is closed.
 """
 
@@ -41,7 +41,8 @@ MUCH_BYTES: Final = 4 * 1024
 """Above it, whoever gives the session something says so with `wrote`; below it the count would cost more than it
 tells."""
 
-_OWED: Final = 4
+_OWED_ITEMS: Final = 16
+"""Beyond `limits.unsent_bytes`, and far beyond what serving alone leads to: one item, or 64 small ones."""
 
 
 class Pump(asyncio.Protocol):
@@ -117,7 +118,7 @@ class Pump(asyncio.Protocol):
         except ProtocolError as error:
             self._closing = self._closing or str(error)
         self._pass_events_on()
-        if not self.is_writable and self.transport.get_write_buffer_size() > _OWED * self._limits.unsent_bytes:
+        if not self.is_writable and self._owes_too_much():
             self.abort("the peer goes on asking and takes no answers")
         if not self.flush_is_due:
             self.flush_is_due = True
@@ -131,7 +132,8 @@ class Pump(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is gone."""
-        self.session.receive_eof(self._loop.time())
+        reason = self._closing or (f"the connection broke: {exc}" if exc else "")
+        self.session.receive_eof(self._loop.time(), reason)
         self._pass_events_on()
         for timer in (self._timer, self._stall_timer):
             if timer is not None:
@@ -139,7 +141,7 @@ class Pump(asyncio.Protocol):
         self._parting.over()
         self.is_writable = True
         self._wake_writers()
-        self._lost(self._closing or (f"the connection broke: {exc}" if exc else "the peer closed the connection"))
+        self._lost(reason or "the peer closed the connection")
 
     def pause_writing(self) -> None:
         """The transport holds as much as it should: senders wait from here on."""
@@ -255,6 +257,10 @@ class Pump(asyncio.Protocol):
             size += len(piece)
         if batch:
             self.transport.write(b"".join(batch))
+
+    def _owes_too_much(self) -> bool:
+        most = self._limits.unsent_bytes + _OWED_ITEMS * self._limits.max_item_bytes
+        return self.transport.get_write_buffer_size() > most
 
     def _timer_fired(self) -> None:
         self._timer = None

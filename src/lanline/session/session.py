@@ -110,11 +110,16 @@ class Session(CallFrames):
             self._fail(str(refusal))
             raise refusal from error
 
-    def receive_eof(self, now: float) -> None:
-        """The peer's stream ended: every call under way is lost."""
+    def receive_eof(self, now: float, reason: str = "") -> None:
+        """The peer's stream ended, or the connection is gone: every call under way is lost.
+
+        Args:
+            now: the time, seconds.
+            reason: one sentence, where the driver knows more than that the peer has closed.
+        """
         self._now = now
         if not self.is_closed:
-            self._close(self._farewell or "the peer closed the connection", clean=False)
+            self._close(reason or self._farewell or "the peer closed the connection", clean=False)
 
     def deadline_passed(self, now: float) -> None:
         """To be called once `now` has reached `next_deadline()`; calling it early or late does no harm."""
