@@ -48,8 +48,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="ll") as home:
         environment, word = settings(home), command()
         found = ["init", "--no-passphrase", "--name", "bench", "--bind", "127.0.0.1", "--port", "0", "--detach"]
-        run([*word, *found], environment)
         try:
+            run([*word, *found], environment)
             calls: dict[str, Callable[[], object]] = {
                 PYTHON: partial(run, [sys.executable, "-c", "pass"], environment),
                 "lanline who": partial(run, [*word, "who"], environment),

@@ -50,7 +50,7 @@ def test_the_code_can_come_from_a_file(pair: tuple[Machine, Machine], is_file: b
     file = other.home.parent / "code"
     file.write_text(code)
     words = ["join", hub.place(), *other.serving("pc2"), "--code-file", str(file) if is_file else "-"]
-    other.good(*words, stdin="" if is_file else code)
+    assert "pc2 is up in the room lab" in other.good(*words, stdin="" if is_file else code)
 
 
 def test_what_the_node_runs_later_does_not_see_the_code(pair: tuple[Machine, Machine]) -> None:
