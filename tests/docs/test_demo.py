@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+
 from tests.rules.source import ROOT
 
 DEMO = ROOT / "scripts" / "demo.sh"
