@@ -6,8 +6,8 @@ import json
 import re
 
 import pytest
-from tests.ui.conftest import Room
-from tests.ui.machines import Machine
+from tests.ui.conftest import SESAME, Room
+from tests.ui.machines import Machine, wait_until
 from tests.ui.terminal import AtTerminal
 
 CODE = re.compile(r"[0-9A-HJKMNP-TV-Z]{2}-[0-9A-HJKMNP-TV-Z]{4}-[0-9A-HJKMNP-TV-Z]{4}")
@@ -68,3 +68,21 @@ def test_a_member_that_is_no_operator_is_told_whom_to_ask(room: Room) -> None:
     assert (done.code, done.out) == (4, "")
     assert "needs the role operator; pc10 has member" in done.err
     assert "lanline members role" in done.err
+
+
+def test_an_operator_elsewhere_is_told_that_the_hub_is_locked_as_at_the_hub(locked: Machine) -> None:
+    other = Machine(locked.home.parent / "other", "127.0.0.2")
+    locked.good("up", "--detach", "--passphrase-file", "-", stdin=SESAME)
+    code = locked.good("invite", "--role", "operator").strip()
+    other.good("join", locked.place(), *other.serving("pc2"), LANLINE_CODE=code)
+    try:
+        place = locked.place()
+        locked.good("down")
+        locked.good("up", "--detach", "--port", place.rpartition(":")[2])
+        wait_until(lambda: other.status()["waiting_for"] == "")
+        done = other.run("invite")
+        assert done.code == 4, done
+        assert "the hub is locked" in done.err
+        assert "lanline unlock" in done.err
+    finally:
+        other.kill()
