@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -192,6 +192,13 @@ _FAILURES: dict[str, Exception] = {
     "surrogate": ConnectFailed("cannot open caf\udce9"),
     "long": ConnectFailed("x" * 200_000),
 }
+
+
+async def until(holds: Callable[[], object]) -> None:
+    """Lets the loop turn until something holds of which nobody tells."""
+    async with asyncio.timeout(PATIENCE):
+        while not holds():  # noqa: ASYNC110  # there is no event to wait for: that is what this is for
+            await asyncio.sleep(0)
 
 
 @asynccontextmanager

@@ -23,7 +23,7 @@ from lanline.roles import Role
 from lanline.session import frames
 from lanline.session.frames import LAST, Kind
 from tests.link.conftest import Run
-from tests.link.desk import PATIENCE, Desk, linked
+from tests.link.desk import PATIENCE, Desk, linked, until
 from tests.link.puppet import puppet
 
 
@@ -40,7 +40,7 @@ def test_items_go_both_ways_and_a_result_ends_it(address: str, run: Run[Any]) ->
                     await call.send(item)
                     assert await call.receive() == item * 2
                 call.end()
-                with pytest.raises(ChannelEnded, match="sent all it had to send on desk.double"):
+                with pytest.raises(ChannelEnded, match=r"sent all it had to send on desk\.double"):
                     await call.receive()
                 assert call.result == "done"
                 assert "ended" in repr(call)
@@ -370,8 +370,7 @@ def test_items_that_had_come_are_received_before_the_error(mem: str, run_once: R
 
     async def main() -> None:
         async with linked(mem, Breaks()) as link, link.open("breaks.talk") as call:
-            while "failed" not in repr(call):
-                await asyncio.sleep(0)
+            await until(lambda: "failed" in repr(call))
             assert await call.receive() == "last words"
             with pytest.raises(CallFailed, match="broken"):
                 await call.receive()
@@ -436,8 +435,7 @@ class _Listens(Service):
     @endpoint
     async def talk(self, call: Call) -> str:
         """Hears what came before, and what comes while it waits."""
-        while len(call._items) < 2:
-            await asyncio.sleep(0)
+        await until(lambda: not len(call._items) < 2)
         call.listen(self.heard.append)
         await self.gate.wait()
         return f"heard {len(self.heard)}"
@@ -508,7 +506,7 @@ def test_items_are_checked_against_their_type(mem: str, run_once: Run[Any]) -> N
         async with linked(mem, Desk()) as link:
             assert [item async for item in link.stream("desk.count", 3, items=int)] == [0, 1, 2]
             async with link.open("desk.count", 3, items=str, last=True) as call:
-                with pytest.raises(CallFailed, match="an item of desk.count is not of the type expected") as caught:
+                with pytest.raises(CallFailed, match=r"an item of desk\.count is not of the type expected") as caught:
                     await call.receive()
                 assert caught.value.status is Status.BAD_MESSAGE
 
@@ -542,7 +540,9 @@ def test_a_peer_whose_items_are_garbage_fails_its_call_and_not_the_link(
             peer.send(Kind.END, 3, body)
             peer.send(Kind.OPEN, 5, frames.encode_open("desk.say", frames.encode_body(("alive",))), LAST)
             await peer.until(lambda: Kind.END in peer.kinds() and peer.kinds().count(Kind.ERROR) == 2)
-            failures = {call: frames.decode_failure(body) for kind, _, call, body in peer.frames() if kind is Kind.ERROR}
+            failures = {
+                call: frames.decode_failure(body) for kind, _, call, body in peer.frames() if kind is Kind.ERROR
+            }
             assert {failure.status for failure in failures.values()} == {Status.BAD_MESSAGE}
             assert "not of the type expected" in failures[1].text
             assert [body for kind, _, _, body in peer.frames() if kind is Kind.END] == [frames.encode_body("alive")]

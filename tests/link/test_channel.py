@@ -28,7 +28,7 @@ from lanline.link.channel import Channel
 from lanline.link.client import connect
 from lanline.link.server import serve
 from tests.link.conftest import Run
-from tests.link.desk import PATIENCE
+from tests.link.desk import PATIENCE, until
 
 
 async def _upper(channel: Channel) -> None:
@@ -37,7 +37,9 @@ async def _upper(channel: Channel) -> None:
 
 
 @asynccontextmanager
-async def _both(address: str, framing: Framing, far_framing: Framing | None = None) -> AsyncIterator[tuple[Channel, Channel]]:
+async def _both(
+    address: str, framing: Framing, far_framing: Framing | None = None
+) -> AsyncIterator[tuple[Channel, Channel]]:
     """A channel and its far end, both in the hands of the test."""
     far: list[Channel] = []
     came, done = asyncio.Event(), asyncio.Event()
@@ -59,7 +61,10 @@ async def _both(address: str, framing: Framing, far_framing: Framing | None = No
 @pytest.mark.parametrize("framing", [Lines(), LengthPrefixed(), Netstring()], ids=lambda one: one.name)
 def test_messages_come_whole_and_in_order(address: str, run: Run[Any], framing: Framing) -> None:
     async def main() -> None:
-        async with serve(_upper, address, framing=framing) as server, connect(server.addresses[0], framing=framing) as one:
+        async with (
+            serve(_upper, address, framing=framing) as server,
+            connect(server.addresses[0], framing=framing) as one,
+        ):
             for _ in range(3):
                 await one.send(b"hello")
                 assert await one.receive() == b"HELLO"
@@ -309,8 +314,7 @@ def test_a_sender_that_waits_when_the_channel_closes_is_told(address: str, run: 
             far._transport.pause_reading()
             async with asyncio.TaskGroup() as group:
                 sender = group.create_task(_error(_send_all(near, [bytes(1_000_000)] * 100)))
-                while near._is_writable:
-                    await asyncio.sleep(0)
+                await until(lambda: not near._is_writable)
                 near.abort()
             assert isinstance(sender.result(), ChannelClosed)
 
@@ -372,8 +376,7 @@ def test_statistics_count_messages_and_bytes(address: str, run: Run[Any]) -> Non
             for _ in range(3):
                 await near.send(b"hello")
             await far.receive()
-            while far.statistics().received_messages < 3:
-                await asyncio.sleep(0)
+            await until(lambda: not far.statistics().received_messages < 3)
             sent, got = near.statistics(), far.statistics()
             assert (sent.sent_messages, sent.sent_bytes, sent.received_messages) == (3, 18, 0)
             assert (got.received_messages, got.received_bytes, got.waiting_messages) == (3, 18, 2)

@@ -27,9 +27,8 @@ from lanline.session import frames
 from lanline.session.frames import Kind
 from lanline.session.session import Side
 from tests.link.conftest import Run
-from tests.link.desk import PATIENCE, Desk, dialled, linked
+from tests.link.desk import PATIENCE, Desk, dialled, linked, until
 from tests.link.puppet import HELLO, WELCOME, puppet
-
 
 # -- asking --------------------------------------------------------------------------------------------------
 
@@ -112,13 +111,10 @@ def test_both_sides_may_ask(address: str, run: Run[Any]) -> None:
     async def main() -> None:
         guard = Welcomed()
         async with linked(address, Desk(), guard=guard, client_services=[Desk()]) as link:
-            while not guard.links:
-                await asyncio.sleep(0)
+            await until(lambda: guard.links)
             [back] = guard.links
-            assert await asyncio.gather(link.ask("desk.say", "there"), back.ask("desk.say", "and back")) == [
-                "there",
-                "and back",
-            ]
+            answers = await asyncio.gather(link.ask("desk.say", "there"), back.ask("desk.say", "and back"))
+            assert list(answers) == ["there", "and back"]
             assert (back.side, link.side) == (Side.ACCEPTING, Side.CONNECTING)
 
     run(main())
@@ -267,8 +263,7 @@ def test_a_closed_link_says_so_to_both_sides(address: str, run: Run[Any]) -> Non
                 assert not caught.value.may_have_run
                 await link.close()
             async with asyncio.timeout(PATIENCE):
-                while not lost:
-                    await asyncio.sleep(0)
+                await until(lambda: lost)
         assert lost == ["going home"]
 
     run(main())
@@ -358,8 +353,7 @@ def test_a_server_that_drains_answers_what_it_has_begun(address: str, run: Run[A
                 asked = group.create_task(link.ask("desk.wait", "x"))
                 await desk.until("x begun")
                 closing = group.create_task(server.close(drain=PATIENCE))
-                while link.is_open:
-                    await asyncio.sleep(0)
+                await until(lambda: not link.is_open)
                 desk.gate.set()
                 await closing
             assert asked.result() == "x"
@@ -415,12 +409,13 @@ def test_a_link_that_was_never_connected_can_be_ended_in_every_way(run_once: Run
         def new() -> Link:
             return Link(Side.CONNECTING, Anyone(), {}, scheme="mem", boot=bytes(8))
 
-        for end in (
-            lambda link: link.close(),
-            lambda link: link.drain(1.0),
-            lambda link: asyncio.sleep(0, link.refuse("no")),
-            lambda link: asyncio.sleep(0, link.abort("no")),
-        ):
+        async def refuse(link: Link) -> None:
+            link.refuse("no")
+
+        async def abort(link: Link) -> None:
+            link.abort("no")
+
+        for end in (Link.close, lambda link: link.drain(1.0), refuse, abort):
             link = new()
             assert "new" in repr(link) and link.statistics().under_way == 0
             await end(link)

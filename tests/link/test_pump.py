@@ -14,11 +14,11 @@ from lanline.link.guard import Anyone
 from lanline.link.link import Link
 from lanline.link.server import serve
 from lanline.session import frames
-from lanline.session.frames import LAST, Kind
+from lanline.session.frames import Kind
 from lanline.session.session import Side
 from lanline.transport import registry
 from tests.link.conftest import Run
-from tests.link.desk import PATIENCE, Desk, dialled, linked
+from tests.link.desk import PATIENCE, Desk, dialled, linked, until
 from tests.link.puppet import HELLO, puppet
 
 PING = frames.pack(Kind.PING, 0, frames.encode_body(frames.Stamps(5)))
@@ -282,8 +282,7 @@ def test_two_sides_that_flood_each_other_do_not_wait_for_each_other_for_ever(add
         guard = Keeps()
         limits = LAN._replace(unsent_bytes=200_000)
         async with linked(address, Desk(), guard=guard, client_services=[Desk()], limits=limits) as link:
-            while not guard.links:
-                await asyncio.sleep(0)
+            await until(lambda: guard.links)
             [back] = guard.links
             async with asyncio.timeout(PATIENCE):
                 answers = await asyncio.gather(

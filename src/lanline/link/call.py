@@ -229,7 +229,8 @@ class Call:
                 sender.set_result(None)
 
     def drop_items(self) -> None:
-        """Nobody receives any more: the credit of what has come is given back, so that the peer comes to its own end."""
+        """Nobody receives any more: the credit of what has come is given back, so that the peer comes to its own
+        end."""
         for item in self._items:
             self._session.consumed(self._number, item.size)
         self._items.clear()

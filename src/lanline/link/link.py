@@ -98,6 +98,7 @@ class Link:
         self._on_welcome = on_welcome
         self._on_lost = on_lost
         self._greeting: Greeting
+        self._fault: Exception | None = None
         self._was_welcomed = False
         self._receivers = Receivers()
         self._incoming = Incoming(table, self._receivers, limits)
@@ -328,14 +329,22 @@ class Link:
     # -- the connection ------------------------------------------------------------------------------------
 
     def _make_session(self, now: float) -> Session:
+        room_data, self._fault = self._ask_guard()
         hello = frames.Hello(
             versions=(frames.VERSION,),
             boot=self._boot,
             window_bytes=self._limits.window_bytes,
             monotonic_ns=int(now * 1e9),
-            room=self._guard.room_data(),
+            room=room_data,
         )
         return Session(self.side, hello, now=now, limits=self._limits, keepalive=not self._is_patient)
+
+    def _ask_guard(self) -> tuple[bytes, Exception | None]:
+        """What our HELLO says of the room, and what went wrong about that: the peer is told so first of all."""
+        try:
+            return self._guard.room_data(), None
+        except Exception as error:
+            return b"", error
 
     def _connected(self, pump: Pump) -> None:
         if self.is_gone:
@@ -345,6 +354,8 @@ class Link:
         self._greeting = Greeting(self, self._guard, facts, self._arrival)
         self._receivers.session = pump.session
         self._incoming.attach(pump)
+        if self._fault is not None:
+            self._break(self._fault)
         if self._on_connected is not None:
             self._on_connected(self)
 
