@@ -43,12 +43,14 @@ from lanline.room.disk import write_atomic
 from lanline.room.doorway import join
 from lanline.room.founding import found, keep_joined, node_key_for
 from lanline.room.hub import Hub
+from lanline.room.identity import Identity
 from lanline.room.joincode import JoinCode
 from lanline.room.joining import JoinerSide
 from lanline.room.node import MakeWire, Node
 from lanline.room.paths import StateFolder
 from lanline.room.policyfile import add_rule, allow_run_rule
 from lanline.room.settings import Settings, save_settings
+from lanline.room.wire import LinkEnd, TlsWire, Wire
 from lanline.testing.memorywire import InPlace, MemoryNet
 
 HUB: Final = "hub-1"
@@ -78,6 +80,8 @@ class Room:
         make_wire: what nodes listen and dial with; None for the real network.
         nodes: those that run, by name.
         folders: all, by name, the hub first.
+        routes: places that nodes started from here on dial instead of others: `{"127.0.0.2:4000": proxy.place}`. Only
+            over the real network.
     """
 
     path: Path
@@ -86,6 +90,7 @@ class Room:
     make_wire: MakeWire | None = None
     nodes: dict[str, Node] = field(default_factory=dict)
     folders: dict[str, StateFolder] = field(default_factory=dict)
+    routes: dict[str, str] = field(default_factory=dict)
     _ports: dict[str, int] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> Node:
@@ -156,13 +161,17 @@ class Room:
         for name in names:
             hub_place = f"{self.host(HUB)}:{self._ports.get(HUB, 0)}"
             settings = Settings(self.host(name), self._ports.get(name, 0), () if name == HUB else (hub_place,))
-            node = Node(self.folders[name], version="test", settings=settings, limits=self.limits, wire=self.make_wire)
+            wire = self.make_wire or self._routed
+            node = Node(self.folders[name], version="test", settings=settings, limits=self.limits, wire=wire)
             node.host(self.services(node))
             if node.hub is not None and not is_locked:
                 node.hub.unlock(None)
             await node.start()
             self.nodes[name] = node
             self._ports[name] = node.addresses[0].port
+
+    def _routed(self, identity: Identity, settings: Settings, limits: Limits) -> Wire:
+        return RoutedWire(self.routes, identity, settings, limits)
 
     async def stop(self, *names: str) -> None:
         """Stops nodes."""
@@ -221,6 +230,22 @@ class Room:
         """Waits until every running node, or each of these, has this roster in force, or a newer one."""
         nodes = [self.nodes[name] for name in names or self.nodes]
         await until(lambda: all(node.identity.book.number >= number for node in nodes), f"roster {number}")
+
+
+class RoutedWire(TlsWire):
+    """The real network, on which some places are dialled elsewhere: at a fault proxy, say.
+
+    Args:
+        routes: from place to place; looked at with every dialling.
+    """
+
+    def __init__(self, routes: Mapping[str, str], identity: Identity, settings: Settings, limits: Limits) -> None:
+        super().__init__(identity, settings.bind, settings.port, limits)
+        self._routes = routes
+
+    async def dial(self, place: str, name: str, end: LinkEnd) -> Link:
+        """See Wire."""
+        return await super().dial(self._routes.get(place, place), name, end)
 
 
 async def until(holds: Callable[[], object], what: str = "it", *, timeout: float = PATIENCE) -> None:
