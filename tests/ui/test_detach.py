@@ -83,6 +83,14 @@ def test_a_child_that_dies_without_a_word_is_noticed(stopped: Machine) -> None:
     assert str(stopped.folder.log) in done.stdout
 
 
+def test_a_log_that_cannot_be_written_is_named(stopped: Machine) -> None:
+    stopped.folder.log.unlink()
+    stopped.folder.log.mkdir(mode=0o700)
+    done = stopped.run("up", "--detach")
+    assert done.code == 3
+    assert f"{stopped.folder.log} cannot be opened: Is a directory" in done.err
+
+
 def test_an_interrupted_start_leaves_no_node(locked: Machine) -> None:
     with subprocess.Popen(
         locked.words("up", "--detach", "--passphrase-file", "-"),

@@ -15,7 +15,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from lanline import errors
-from lanline.errors import LanlineError
+from lanline.errors import LanlineError, StateNotSaved
 
 if TYPE_CHECKING:
     from lanline.console import Console
@@ -57,7 +57,10 @@ def start_detached(folder: StateFolder, passphrase: str | None, console: Console
 
 def _start(folder: StateFolder, report: int, secret: int) -> subprocess.Popen[bytes]:
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-    log = os.open(folder.log, flags, 0o600)
+    try:
+        log = os.open(folder.log, flags, 0o600)
+    except OSError as error:
+        raise StateNotSaved(f"{folder.log} cannot be opened: {error.strerror or error}") from error
     try:
         # -P: the folder somebody happens to stand in is no place to load code from.
         return subprocess.Popen(
