@@ -118,6 +118,7 @@ class Stage:
                 stdin=subprocess.DEVNULL,
                 stdout=printed,
                 stderr=subprocess.STDOUT,
+                start_new_session=True,  # no terminal of ours that a word could ask at
                 timeout=seconds,
                 check=False,
             )
