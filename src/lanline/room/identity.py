@@ -7,8 +7,9 @@ Nothing is opened on the word of a damaged file.
 from __future__ import annotations
 
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from lanline.errors import NotInRoom, RemoteProtocolError, StateDamaged
 from lanline.room.book import RosterBook
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from lanline.room.keys import PublicKey
+
+T = TypeVar("T")
 
 _MAX_CERTIFICATE_BYTES = 64 * 1024
 
@@ -75,18 +78,18 @@ def load_identity(folder: StateFolder) -> Identity:
     if not folder.is_in_room:
         raise NotInRoom(f"this machine is in no room ({folder.path})")
     folder.check()
-    authority = parse_authority_certificate(_read(folder, folder.authority_certificate))
-    key_data = read_secret(folder.node_key)
-    if key_data is None:
-        raise _missing(folder, folder.node_key)
-    key = parse_node_key(key_data)
+    authority = _parsed(folder, folder.authority_certificate, parse_authority_certificate)
+    key = _parsed(folder, folder.node_key, parse_node_key, read=read_secret)
     key_hash = public_key_hash(key)
-    certificate = parse_node_certificate(_read(folder, folder.node_certificate), authority, key_hash=key_hash)
-    try:
-        roster_data = _read(folder, folder.roster, MAX_ROSTER_BYTES)
-        book = RosterBook(cast("PublicKey", authority.public_key()), roster_data)
-    except RemoteProtocolError as error:
-        raise StateDamaged(f"{folder.roster}: {error}", advice=_again(folder)) from error
+    certificate = _parsed(
+        folder, folder.node_certificate, lambda data: parse_node_certificate(data, authority, key_hash=key_hash)
+    )
+    book = _parsed(
+        folder,
+        folder.roster,
+        lambda data: RosterBook(cast("PublicKey", authority.public_key()), data),
+        read=lambda path: read_state(path, max_bytes=MAX_ROSTER_BYTES),
+    )
     files = (folder.node_certificate, folder.node_key, folder.authority_certificate)
     return Identity(
         folder,
@@ -99,15 +102,26 @@ def load_identity(folder: StateFolder) -> Identity:
     )
 
 
-def _read(folder: StateFolder, path: Path, max_bytes: int = _MAX_CERTIFICATE_BYTES) -> bytes:
-    data = read_state(path, max_bytes=max_bytes)
-    if data is None:
-        raise _missing(folder, path)
-    return data
+def _read_small(path: Path) -> bytes | None:
+    return read_state(path, max_bytes=_MAX_CERTIFICATE_BYTES)
 
 
-def _missing(folder: StateFolder, path: Path) -> StateDamaged:
-    return StateDamaged(f"{path} is missing", advice=_again(folder))
+def _parsed(
+    folder: StateFolder,
+    path: Path,
+    parse: Callable[[bytes], T],
+    *,
+    read: Callable[[Path], bytes | None] = _read_small,
+) -> T:
+    """What a file holds; whatever is wrong with it is said with its name and what to do."""
+    try:
+        data = read(path)
+        if data is None:
+            raise StateDamaged(f"{path} is missing")
+        return parse(data)
+    except (StateDamaged, RemoteProtocolError) as error:
+        words = str(error) if str(path) in str(error) else f"{path}: {error}"
+        raise StateDamaged(words, advice=_again(folder)) from error
 
 
 def _again(folder: StateFolder) -> str:
