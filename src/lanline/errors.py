@@ -30,7 +30,7 @@ The tree::
         CallLost                         the link went away before the answer came
       RoomError
         NotInRoom                        this machine is in no room
-      InRoomAlready                    this machine is in a room, and was to found or join one
+        InRoomAlready                    this machine is in a room, and was to found or join one
         NodeNotRunning                   no node answers on the local socket
         NodeAlreadyRunning               another node holds the state folder
         StateUnsafe                      a state file others can read or write
@@ -43,8 +43,12 @@ The tree::
 
 from __future__ import annotations
 
+import re
 from enum import IntEnum
 from typing import ClassVar
+
+_ADVICE = re.compile(r"^\s*Try:(.*?)(?:\n\s*\n|\Z)", re.MULTILINE | re.DOTALL)
+"""In the docstring of a class: from `Try:` at the beginning of a line to the end of its paragraph."""
 
 
 class Status(IntEnum):
@@ -83,8 +87,8 @@ class LanlineError(Exception):
         """What to try next, one or two sentences; empty where there is nothing to try."""
         if self._advice is not None:
             return self._advice
-        _, _, after = (type(self).__doc__ or "").partition("Try:")
-        return " ".join(after.split())
+        found = _ADVICE.search(type(self).__doc__ or "")
+        return " ".join(found.group(1).split()) if found else ""
 
 
 class UsageError(LanlineError, ValueError):
