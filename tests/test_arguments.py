@@ -15,7 +15,7 @@ def _parser(console: Recording | None = None) -> WordParser:
     parser.add_argument("address")
     parser.add_argument("--ttl", type=typed(parse_duration))
     parser.add_argument("--uses", type=number(1, 30))
-    parser.add_flag_or_words("--allow-run")
+    parser.add_flag_or_words("--allow-run", metavar="PROGRAM,...")
     return parser
 
 
@@ -60,3 +60,4 @@ def test_help_is_printed_on_the_console_with_its_example() -> None:
     assert caught.value.code == 0
     assert "lanline join 192.168.1.5" in console.out
     assert "--home" in console.out
+    assert "[--allow-run[=PROGRAM,...]]" in console.out

@@ -58,6 +58,14 @@ class WordParser(argparse.ArgumentParser):
         """As argparse's, with an option of `add_flag_or_words` that stands alone made complete."""
         return super().parse_known_args([f"{one}={ALL}" if one in self._bare else one for one in args], namespace)
 
+    def format_help(self) -> str:
+        """The help; an option of `add_flag_or_words` is shown as it is typed."""
+        text = super().format_help()
+        for action in self._actions:
+            for option in set(action.option_strings) & set(self._bare):
+                text = text.replace(f"{option} {action.metavar}", f"{option}[={action.metavar}]")
+        return text
+
     def print_help(self, file: object = None) -> None:
         """Prints the help on the console."""
         self._console.line(self.format_help().rstrip("\n"))
@@ -76,7 +84,7 @@ class _Layout(argparse.RawDescriptionHelpFormatter):
             columns = os.get_terminal_size(1).columns
         except OSError:
             columns = 100
-        super().__init__(prog, width=max(40, columns - 2))
+        super().__init__(prog, max_help_position=32, width=max(40, columns - 2))
 
 
 def typed(parse: Callable[[str], T]) -> Callable[[str], T]:

@@ -44,7 +44,7 @@ def add_serving_options(parser: WordParser) -> None:
     parser.add_flag_or_words(
         "--allow-run",
         metavar="PROGRAM,...",
-        help="let operators of the room run commands here: any, or with --allow-run=df,uptime these programs alone",
+        help="let operators of the room run commands here: any, or these programs alone, as in df,uptime",
     )
     parser.add_argument("--allow-root", action="store_true", help="also where this node runs as root")
     parser.add_argument("--detach", action="store_true", help="serve in the background; lanline down stops it")

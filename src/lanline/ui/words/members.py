@@ -40,6 +40,7 @@ def members(arguments: list[str], console: Console, folder: StateFolder) -> int:
         "works without a running node, from the state folder.",
         examples="lanline members\nlanline members remove pc3\nlanline members role pc7 operator",
     )
+    parser.usage = "lanline members [-h] [remove NAME | role NAME ROLE]"
     parser.add_argument("words", nargs="*", metavar="remove NAME | role NAME ROLE", help="nothing: the list")
     words = parser.parse_args(arguments).words or ["list"]
     if not any(words[0] == form[0] and len(words) == len(form) for form in _FORMS):
