@@ -54,7 +54,7 @@ def _options(arguments: list[str], console: Console) -> Namespace:
     )
     parser.add_argument("action", nargs="?", choices=("verify",), metavar="verify", help="check the whole record")
     parser.add_argument(
-        "-n", "--lines", type=number(1, 1_000_000), default=_SHOWN, metavar="N", help=f"how many; {_SHOWN}"
+        "-n", "--lines", type=number(1, 1_000_000), default=_SHOWN, metavar="N", help=f"how many; {_SHOWN} by default"
     )
     parser.add_argument("--what", metavar="PATTERN", help="only these, such as join or 'run.*'")
     parser.add_argument("--who", metavar="NAME", help="only what this member did")

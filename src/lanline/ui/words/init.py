@@ -54,7 +54,9 @@ def _options(arguments: list[str], console: Console) -> Namespace:
         examples="lanline init --allow-run\nlanline init --room lab3 --name desk --detach\n"
         "lanline init --allow-run=df,uptime --no-passphrase --detach",
     )
-    parser.add_argument("--room", default=DEFAULT_ROOM, metavar="NAME", help=f"the room's name; {DEFAULT_ROOM}")
+    parser.add_argument(
+        "--room", default=DEFAULT_ROOM, metavar="NAME", help=f"the room's name; {DEFAULT_ROOM} by default"
+    )
     parser.add_argument("--name", metavar="NAME", help="this machine's name in the room; its host name by default")
     either = parser.add_mutually_exclusive_group()
     either.add_argument("--passphrase-file", metavar="FILE", help="take the passphrase from there; - is standard input")

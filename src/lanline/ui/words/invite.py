@@ -35,7 +35,9 @@ def invite(arguments: list[str], console: Console, folder: StateFolder) -> int:
     parser.add_argument(
         "--role", type=typed(Role.parse), default=Role.MEMBER, metavar="ROLE", help="guest, member, operator or owner"
     )
-    parser.add_argument("--uses", type=number(1, _MAX_USES), default=1, metavar="N", help="machines it lets in; 1")
+    parser.add_argument(
+        "--uses", type=number(1, _MAX_USES), default=1, metavar="N", help="machines it lets in; 1 by default"
+    )
     parser.add_argument(
         "--ttl", type=typed(parse_duration), metavar="TIME", help="how long it lives: 30m, 2h; at most 24h"
     )
