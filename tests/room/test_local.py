@@ -46,8 +46,9 @@ def test_a_node_that_does_not_answer_is_there_all_the_same(member: StateFolder) 
     with socket.socket(socket.AF_UNIX) as silent:
         silent.bind(member.control_socket_name)
         silent.listen()
-        with pytest.raises(ConnectFailed, match="did not answer in time"):
+        with pytest.raises(ConnectFailed, match="did not answer in time") as caught:
             connect_local(member, timeout=0.05)
+        assert "node.log" in caught.value.advice
 
 
 def test_a_file_in_the_sockets_place_is_named(member: StateFolder) -> None:

@@ -35,7 +35,12 @@ def connect_local(folder: StateFolder, *, timeout: float = 5.0) -> blocking.Link
         return blocking.connect_link(Address("unix", path=folder.control_socket_name), timeout=timeout)
     except ConnectFailed as error:
         cause = error.__cause__
-        if not (isinstance(cause, OSError) and cause.errno in _NOBODY_LISTENS):
+        if not isinstance(cause, OSError):
+            raise ConnectFailed(
+                f"this machine's node cannot be asked: {error}",
+                advice=f"ask as the user whose node it is; where it does not answer, look at {folder.home}/node.log.",
+            ) from error
+        if cause.errno not in _NOBODY_LISTENS:
             raise
         if not folder.is_in_room:
             raise NotInRoom(f"this machine is in no room ({folder.home})") from error
