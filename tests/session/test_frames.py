@@ -190,7 +190,7 @@ def test_an_opening_by_hand_is_what_the_encoder_writes() -> None:
 def test_the_memory_of_openings_is_bounded() -> None:
     for number in range(3000):
         assert frames.encode_opening(f"service.endpoint{number}").endswith(str(number).encode())
-    assert len(frames._openings) <= 1000
+    assert len(frames.openings) <= 1000
 
 
 def test_a_long_text_is_cut_and_large_details_are_left_out() -> None:

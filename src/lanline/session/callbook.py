@@ -15,15 +15,19 @@ import heapq
 from abc import ABC, abstractmethod
 from enum import IntEnum
 from math import inf
+from typing import Final
 
 from lanline.errors import LocalProtocolError, MessageTooLarge, Status
 from lanline.limits import Limits
 from lanline.session import events, frames
 from lanline.session.calls import ABANDONED, ANSWERING, ASKED, CallRecord
-from lanline.session.frames import HEADER, HEADER_BYTES, LAST, MAX_CALL, MORE, RAW, Kind
+from lanline.session.frames import HEADER, HEADER_BYTES, LAST, MAX_CALL, MORE, RAW, Kind, openings
 from lanline.session.states import CALL_ROWS, CallState, CallStep, State
 
 _pack = HEADER.pack
+
+OPEN: Final = State.OPEN
+"""Looked up on its enum, a member costs 50 ns in Python 3.11: two of them were a tenth of an ask."""
 
 
 class Side(IntEnum):
@@ -86,9 +90,9 @@ class CallBook(ABC):
         """
         call = self._next_call
         mine = self._mine
-        opening = frames.encode_opening(endpoint)
+        opening = openings.get(endpoint) or frames.encode_opening(endpoint)
         size = len(opening) + len(arguments)
-        if self.state is not State.OPEN or len(mine) >= self._max_calls or size > self._max_frame or call > MAX_CALL:
+        if self.state is not OPEN or len(mine) >= self._max_calls or size > self._max_frame or call > MAX_CALL:
             return self._open(endpoint, arguments, last=True, now=None, timeout=None, window=0)
         self._next_call = call + 2
         mine[call] = ASKED
@@ -204,7 +208,7 @@ class CallBook(ABC):
             # The answer to an ask: nothing below has anything to add (0.3 of 0.5 us).
             del self._theirs[call]
             self._out += (_pack(len(body), 6, 1 if raw else 0, call), body)  # Kind.END and RAW, as plain numbers
-            if self.state is not State.OPEN:
+            if self.state is not OPEN:
                 self._drained()
             return
         if len(body) > self._limits.max_item_bytes:
@@ -279,7 +283,7 @@ class CallBook(ABC):
         return record
 
     def _check_may_open(self) -> None:
-        if self.state is not State.OPEN:
+        if self.state is not OPEN:
             raise LocalProtocolError(f"calls can begin only on an open session, this one is {self.state.name}")
         if len(self._mine) >= self._max_calls:
             raise LocalProtocolError(f"{len(self._mine)} calls are under way on this link, the limit")
@@ -344,7 +348,7 @@ class CallBook(ABC):
     def _forget(self, call: int) -> None:
         """Takes a call off the books: it is over."""
         self._drop_unfinished(self._table(call).pop(call))
-        if self.state is not State.OPEN:
+        if self.state is not OPEN:
             self._drained()
 
     @abstractmethod

@@ -15,10 +15,10 @@ from typing import Final
 from lanline.errors import MessageTooLarge, RemoteProtocolError, Status
 from lanline.limits import Limits
 from lanline.session import events, frames
-from lanline.session.callbook import CallBook, Side
+from lanline.session.callbook import OPEN, CallBook, Side
 from lanline.session.calls import ABANDONED, ANSWERING, ASKED, CallRecord, Unfinished
 from lanline.session.frames import HEADER_BYTES, LAST, MORE, RAW, Kind
-from lanline.session.states import CALL_ROWS, CallState, CallStep, State
+from lanline.session.states import CALL_ROWS, CallState, CallStep
 
 _RESERVED_WINDOWS: Final = 256
 """Windows the peer may have open on calls it began, in units of the usual one: 64 MiB. Asks need none."""
@@ -43,7 +43,7 @@ class CallFrames(CallBook):
             and (call ^ self.side) & 1
             and len(self._theirs) < self._max_calls
             and self._request is None
-            and self.state is State.OPEN
+            and self.state is OPEN
         ):
             self._highest_peer_call = call
             self._theirs[call] = ANSWERING
@@ -57,7 +57,7 @@ class CallFrames(CallBook):
         if request_body is None:
             return
         request = frames.decode_open(request_body)
-        if self.state is not State.OPEN:
+        if self.state is not OPEN:
             text = "this side is stopping and begins no more calls"
             self._emit_error(call, Status.UNAVAILABLE, text, {}, may_have_run=False)
         elif len(self._theirs) >= self._max_calls or not (flags & LAST or self._has_window_left()):
@@ -126,7 +126,7 @@ class CallFrames(CallBook):
             # The answer to an ask: nothing below has anything to add.
             del self._mine[call]
             self._events.append(events.Ended(call, body, bool(flags & RAW), True))
-            if self.state is not State.OPEN:
+            if self.state is not OPEN:
                 self._drained()
             return
         record = self._peer_record(call, CallStep.END_RECEIVED, is_over=not flags & MORE)
