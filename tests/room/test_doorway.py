@@ -169,6 +169,7 @@ def test_strangers_that_dawdle_do_not_keep_a_class_out() -> None:
                 writer.write(PREFACE)
             await until(lambda: room.authority.invitations.statistics()["under_way"] == 3)
             await asyncio.gather(*(room.join_with(code, f"pc{number}") for number in range(2, 6)))
+            assert len(room.hub.identity.book.current.members) == 5
             for _, writer in silent:
                 writer.close()
 

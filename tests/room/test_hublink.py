@@ -132,6 +132,7 @@ def test_no_error_of_an_attempt_ends_the_keeping(failure: LanlineError) -> None:
         desk.failure = failure
         async with desk:
             await until(lambda: len(desk.attempts) == 3, timeout=60)
+            assert desk.link.waiting_for == "the hub hub-1: x"
             desk.failure = None
             await until(lambda: desk.link.is_there)
 

@@ -229,7 +229,7 @@ def test_when_the_hub_is_away_a_person_is_told_so() -> None:
 def test_a_person_can_stop_the_node() -> None:
     async def test(room: Room) -> None:
         async with room.person("pc3") as node:
-            await node.ask("node.stop")
+            assert await node.ask("node.stop") is None
         async with asyncio.timeout(2):
             await room["pc3"].wait_stop_wanted()
 
