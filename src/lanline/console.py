@@ -79,7 +79,7 @@ class Console(Protocol):
             ValueError: for a number that JSON does not have, such as NaN.
         """
 
-    def raw(self, data: bytes, stream: Stream = "stdout") -> None:
+    def raw(self, data: bytes | memoryview, stream: Stream = "stdout") -> None:
         """A peer's bytes as they are.
 
         Raises:

@@ -242,6 +242,7 @@ class Link:
         self._unsent = bytearray()
         self._calls: dict[int, Call] = {}
         self._closed_because = ""
+        self._wake_fd: int | None = None
 
     def __repr__(self) -> str:
         return f"<Link {self.peer_address} {self._session.state.name} calls={len(self._calls)}>"
@@ -269,23 +270,45 @@ class Link:
             yield from call
 
     def open(
-        self, endpoint: str, /, *arguments: Any, timeout: float | None = None, items: Any = Any, last: bool = False
+        self,
+        endpoint: str,
+        /,
+        *arguments: Any,
+        timeout: float | None = None,
+        items: Any = Any,
+        last: bool = False,
+        window: int = 0,
     ) -> Call:
         """Begins a call on which both sides may send: `with link.open(...) as call`. Arguments as in `ask`; `items` is
-        the type of the peer's items, `last` means that this side sends nothing more.
+        the type of the peer's items, `last` means that this side sends nothing more, `window` how many bytes the peer
+        may have under way (0 for the usual 256 KiB).
 
         Raises:
             CallLost: the link is gone.
         """
         now = time.monotonic()
         try:
-            number = self._session.open(endpoint, encode(arguments), last=last, now=now, timeout=timeout)
+            number = self._session.open(endpoint, encode(arguments), last=last, now=now, timeout=timeout, window=window)
         except LocalProtocolError as error:
             reason = self._closed_because or str(error)
             raise call_error(Status.PEER_GONE, f"the link is gone: {reason}", may_have_run=False) from error
         call = Call(self, self._session, number, endpoint, items)
         self._calls[number] = call
         return call
+
+    def wake_on(self, fd: int | None) -> None:
+        """Lets a descriptor interrupt what waits on this link: for signals (`signal.set_wakeup_fd`), which must not cut
+        into a session.
+
+        Args:
+            fd: while it is readable, whatever would wait raises InterruptedError. Nothing is lost by that: the same
+                call can be made again. None for no descriptor.
+        """
+        if self._wake_fd is not None:
+            self._poll.unregister(self._wake_fd)
+        self._wake_fd = fd
+        if fd is not None:
+            self._poll.register(fd, select.POLLIN)
 
     def close(self) -> None:
         """Closes; calls under way are lost."""
@@ -331,20 +354,29 @@ class Link:
 
     def exchange(self, deadline: float | None = None) -> None:
         """Sends what is due, then waits until something came, the session's own deadline or `deadline` has passed, and
-        hands events to their calls. A blocked peer stops neither direction: both are waited for at once."""
+        hands events to their calls. A blocked peer stops neither direction: both are waited for at once.
+
+        Raises:
+            InterruptedError: the descriptor of `wake_on` is readable.
+        """
         session = self._session
         session_due = session.next_deadline()
         due = min((moment for moment in (deadline, session_due) if moment is not None), default=None)
         self.flush()
         wait_ms = None if due is None else max(0.0, (due - time.monotonic()) * 1000)
         self._poll.register(self._sock, select.POLLIN | (select.POLLOUT if self._unsent else 0))
-        for _, ready in self._poll.poll(wait_ms):
-            if ready & ~select.POLLOUT:
+        is_woken = False
+        for fd, ready in self._poll.poll(wait_ms):
+            if fd == self._wake_fd:
+                is_woken = True
+            elif ready & ~select.POLLOUT:
                 self._receive_some()
         if session_due is not None and time.monotonic() >= session_due:
             session.deadline_passed(time.monotonic())
         self._pass_events_on()
         self.flush()
+        if is_woken:
+            raise InterruptedError("the descriptor of wake_on is readable")
 
     def flush(self) -> None:
         """Sends what is due, as far as the system takes it now."""
@@ -423,6 +455,11 @@ class Call:
     def __repr__(self) -> str:
         state = "failed" if self._error else "ended" if self._ended else "open"
         return f"<Call {self.endpoint} #{self._number} {state}>"
+
+    @property
+    def has_items(self) -> bool:
+        """Whether `receive` would give an item without waiting."""
+        return bool(self._items)
 
     def send(self, item: Any) -> None:
         """Sends one item, once there is credit for it. `bytes` travel as they are, anything else as msgpack.
