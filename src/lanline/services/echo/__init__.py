@@ -1,0 +1,5 @@
+"""echo: sends back what it gets. The smallest service there is, and the first to ask when a link does not work."""
+
+from __future__ import annotations
+
+WORDS: dict[str, str] = {}
