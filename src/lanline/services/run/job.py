@@ -33,10 +33,11 @@ from typing import NamedTuple, Self
 
 from lanline.errors import UsageError
 from lanline.services.run import cgroup, kill, process, spawn
-from lanline.services.run.command import Command
+from lanline.services.run.command import KILL_AFTER, Command
 from lanline.services.run.kill import Killed, Target
+from lanline.services.run.launch import Begun, Ticket, begin
 from lanline.services.run.lifeline import Lifeline
-from lanline.services.run.outcome import Cancelled, Ended, Lost, Outcome, Refused, TimedOut
+from lanline.services.run.outcome import Cancelled, Ended, Lost, Outcome, Refused, SpawnFailed, TimedOut
 from lanline.services.run.output import Output, Stream
 from lanline.services.run.process import Process
 from lanline.services.run.spawn import Spawned
@@ -65,18 +66,20 @@ class Crew(NamedTuple):
     """What all jobs of a node share; the table owns it.
 
     Args:
+        node: its name.
         lifeline: the guardian, and the marks.
-        spawners: threads for spawns.
+        spawners: threads that judge, write down and spawn.
         killers: threads for kills and scans, as many as there can be jobs.
         group_parent: the folder to make control groups in; None for none.
-        on_ended: called once with each job that is over, and its last word.
+        on_ended: called once with each job that is over.
     """
 
+    node: str
     lifeline: Lifeline
     spawners: Executor
     killers: Executor
     group_parent: str | None
-    on_ended: Callable[[Job, Ended], None]
+    on_ended: Callable[[Job], None]
 
 
 class Job:
@@ -86,14 +89,16 @@ class Job:
     Attributes:
         id: 16 bytes that name it for good.
         caller: the member that asked for it.
-        command: what it runs.
+        owner: hash of that member's key; empty where it has none.
+        command: what it runs; None until it was permitted, and for good when it never is.
         state: where it is in its life.
     """
 
-    def __init__(self, job_id: bytes, command: Command, caller: str) -> None:
+    def __init__(self, job_id: bytes, caller: str, owner: bytes = b"") -> None:
         self.id = job_id
         self.caller = caller
-        self.command = command
+        self.owner = owner
+        self.command: Command | None = None
         self.state = State.STARTING
         self._loop = asyncio.get_running_loop()
         self._crew: Crew | None = None
@@ -115,7 +120,7 @@ class Job:
         self._ended: asyncio.Future[Ended] = self._loop.create_future()
 
     def __repr__(self) -> str:
-        name = os.fsdecode(self.command.argv[0]) if self.command.argv else ""
+        name = os.fsdecode(self.command.argv[0]) if self.command is not None and self.command.argv else ""
         return f"<Job {self.id.hex()[:8]} {name!r} {self.state.name} pid={self.pid} caller={self.caller!r}>"
 
     @property
@@ -135,7 +140,10 @@ class Job:
             The stream and 1 to `output.CHUNK_BYTES` bytes of it; None when there will be no more.
         """
         await self.wait_started()
-        return await self._output.read() if self._output else None
+        piece = await self._output.read() if self._output else None
+        if piece is None and self._output is not None:
+            self._conclude()  # now, not in the turn after the next
+        return piece
 
     async def wait_started(self) -> None:
         """Waits until the command runs, or is known not to."""
@@ -144,7 +152,11 @@ class Job:
 
     async def wait(self) -> Ended:
         """The last word on the job. It comes after the output was read to its end or dropped."""
-        return await asyncio.shield(self._ended)
+        return self._ended.result() if self._ended.done() else await asyncio.shield(self._ended)
+
+    def when_ended(self, tell: Callable[[Ended], object]) -> None:
+        """Has the last word told, whoever waits for it or has gone; at once in the next loop turn when it was said."""
+        self._ended.add_done_callback(lambda ended: tell(ended.result()))
 
     async def discard(self) -> Ended:
         """Reads the output and drops it, then waits."""
@@ -189,18 +201,19 @@ class Job:
             outcome: what it is ended as, unless it has exited or is being ended already.
             grace: as for `cancel`.
         """
-        seconds = self.command.kill_after if grace is None else grace
+        if grace is None:
+            grace = KILL_AFTER if self.command is None else self.command.kill_after
         if self._ended.done() or self._is_concluding:
             return
         if self._stopping is not None:
-            self._stopping = (self._stopping[0], min(seconds, self._stopping[1]))
-            self._timers.append(self._loop.call_later(seconds, self._hurry_up))
+            self._stopping = (self._stopping[0], min(grace, self._stopping[1]))
+            self._timers.append(self._loop.call_later(grace, self._hurry_up))
             return
-        self._stopping = (outcome, seconds)
+        self._stopping = (outcome, grace)
         if self._spawned is not None:
             self._kill()
 
-    def refuse(self, outcome: Refused) -> None:
+    def refuse(self, outcome: Refused | SpawnFailed) -> None:
         """Ends a job that was never started."""
         self._settle(Ended(outcome))
 
@@ -225,63 +238,42 @@ class Job:
             return True
         return False
 
-    def launch(
-        self,
-        crew: Crew,
-        key: int,
-        target: Target,
-        environment: dict[str, str],
-        cwd: str,
-        permit: Callable[[], Refused | None] | None = None,
-    ) -> None:
+    def launch(self, crew: Crew, key: int, target: Target, ticket: Ticket) -> None:
         """Starts it. The guardian hears of it first.
 
         Args:
             crew: what the jobs of this node share.
             key: its number with the guardian.
             target: its mark, and the moment before which nothing of it can have begun.
-            environment: all of its environment.
-            cwd: the folder to start in.
-            permit: asked right before the spawn, in its thread.
+            ticket: judges and permits it, in the thread that spawns.
         """
         self._crew = crew
         self._key = key
         self._target = target
         crew.lifeline.register(key, target)
-        self._began = monotonic()
-        work = partial(
-            spawn.spawn,
-            self.command.argv,
-            environment=environment,
-            cwd=cwd,
-            mark=target.mark,
-            program=self.command.program,
-        )
-        future = self._loop.run_in_executor(crew.spawners, _permitted, permit, work)
-        future.add_done_callback(partial(self._on_spawned, cwd=cwd))
+        work = partial(begin, ticket, job=self.id.hex(), node=crew.node, mark=target.mark)
+        self._loop.run_in_executor(crew.spawners, work).add_done_callback(self._on_begun)
 
-    def _on_spawned(self, future: asyncio.Future[Spawned | Refused], *, cwd: str) -> None:
-        error = future.exception()
-        if isinstance(error, OSError | ValueError):
-            self._settle(Ended(spawn.spawn_failed(error, self.command.argv, cwd)))
-            return
-        if error is not None:
+    def _on_begun(self, future: asyncio.Future[Begun]) -> None:
+        assert self._crew is not None
+        if (error := future.exception()) is not None:
             self._settle(Ended(Lost(f"the spawn failed in a way that was not foreseen: {error!r}")))
             return
-        assert self._crew is not None
-        now = future.result()
-        if isinstance(now, Refused):
-            self._settle(Ended(now))
+        begun = future.result()
+        self.command = begun.command
+        self._began = begun.at
+        if begun.failed is not None:
+            self._settle(Ended(begun.failed))
             return
-        self._spawned = now
+        now = self._spawned = begun.spawned
+        assert now is not None and begun.command is not None, "what did not fail was spawned"
         self.state = State.RUNNING
         self._output = Output(now.out_fd, now.err_fd)
         self._output.closed.add_done_callback(lambda _: self._conclude())
         self._target = self._target._replace(leader=now.pid)
         self._watch_exit(now)
-        if self.command.timeout is not None:
-            outcome = TimedOut(self.command.timeout)
-            self._timers.append(self._loop.call_later(self.command.timeout, self.stop, outcome))
+        if (timeout := begun.command.timeout) is not None:
+            self._timers.append(self._loop.call_later(timeout, self.stop, TimedOut(timeout)))
         if self._target.mark:
             self._timers.append(self._loop.call_later(cgroup.SETTLE, self._settle_in))
         else:
@@ -437,7 +429,7 @@ class Job:
                 self._crew.lifeline.marks.give_back(self._target.mark)
             if self._target.group:
                 cgroup.remove(self._target.group)
-            self._crew.on_ended(self, ended)
+            self._crew.on_ended(self)
 
     def _release(self) -> None:
         """Reaps the leader if that was not done, and closes its pidfd."""
@@ -453,8 +445,3 @@ class Job:
         for timer in self._timers:
             timer.cancel()
         self._timers.clear()
-
-
-def _permitted(permit: Callable[[], Refused | None] | None, work: Callable[[], Spawned]) -> Spawned | Refused:
-    refused = permit() if permit is not None else None
-    return work() if refused is None else refused

@@ -16,12 +16,13 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Self
 
-from lanline.services.run import cgroup, environment, process
+from lanline.services.run import cgroup, process
 from lanline.services.run.command import Command
 from lanline.services.run.job import LOST_GRACE, Crew, Job
 from lanline.services.run.kill import Target
+from lanline.services.run.launch import Settled, Ticket
 from lanline.services.run.lifeline import Lifeline
-from lanline.services.run.outcome import Ended, Refused
+from lanline.services.run.outcome import Ended, Refused, SpawnFailed
 
 MAX_JOBS = 8
 """Jobs at once on one node (the table of limits in trust.md)."""
@@ -40,18 +41,11 @@ class JobTable:
         node: the name of this node, for LANLINE_NODE.
         max_jobs: jobs at once; the next one is refused.
         use_groups: False leaves control groups out even where they could be had.
-        on_ended: called on the loop with each job that was launched and is over, and its last word.
     """
 
-    def __init__(
-        self,
-        node: str,
-        *,
-        max_jobs: int = MAX_JOBS,
-        use_groups: bool = True,
-        on_ended: Callable[[Job, Ended], None] | None = None,
-    ) -> None:
+    def __init__(self, node: str, *, max_jobs: int = MAX_JOBS, use_groups: bool = True) -> None:
         self.node = node
+        self._loop = asyncio.get_running_loop()
         self.max_jobs = max_jobs
         self._jobs: dict[bytes, Job] = {}
         self._spawners = ThreadPoolExecutor(_SPAWNERS, "lanline-spawn")
@@ -63,30 +57,22 @@ class JobTable:
         self._idle = asyncio.Event()
         self._idle.set()
         self._is_closed = False
-        self._tell = on_ended
 
     def __repr__(self) -> str:
         return f"<JobTable node={self.node!r} jobs={len(self._jobs)}/{self.max_jobs} {self.containment}>"
 
     @classmethod
-    async def open(
-        cls,
-        node: str,
-        *,
-        max_jobs: int = MAX_JOBS,
-        use_groups: bool = True,
-        on_ended: Callable[[Job, Ended], None] | None = None,
-    ) -> Self:
+    async def open(cls, node: str, *, max_jobs: int = MAX_JOBS, use_groups: bool = True) -> Self:
         """Makes a table and starts its guardian.
 
         Raises:
             RoomError: the guardian did not start.
         """
-        self = cls(node, max_jobs=max_jobs, use_groups=use_groups, on_ended=on_ended)
+        self = cls(node, max_jobs=max_jobs, use_groups=use_groups)
         try:
             if _cannot_run() is None:
                 lifeline = await Lifeline.open(self._spawners, self.max_jobs)
-                self._crew = Crew(lifeline, self._spawners, self._killers, self._group_parent, self._on_ended)
+                self._crew = Crew(node, lifeline, self._spawners, self._killers, self._group_parent, self._on_ended)
         except BaseException:
             self._shut_pools()
             raise
@@ -105,30 +91,38 @@ class JobTable:
 
     async def start(
         self,
-        command: Command,
+        what: Command | Ticket,
         *,
         caller: str,
         job_id: bytes | None = None,
-        permit: Callable[[], Refused | None] | None = None,
+        owner: bytes = b"",
+        when_ended: Callable[[Ended], object] | None = None,
     ) -> Job:
         """Starts a command and returns when it runs, or is known not to.
 
         Args:
-            command: what to run.
+            what: the command, or a ticket that judges it. The limits of this table come after the judging: whoever
+                may not run it hears that, however many jobs there are.
             caller: the member that asks.
             job_id: 16 bytes; None makes new ones.
-            permit: called once the job has its place, in the thread that spawns and right before that; what it
-                answers, other than None, keeps the command from being started. It may wait for the disk.
+            owner: hash of the key of the member that asks, which stays when its name changes.
+            when_ended: told the last word, of a refusal too, whoever waits for it or has gone meanwhile.
 
         Returns:
             The job. When it could not be started it has ended already, refused or failed.
         """
-        job = Job(job_id or secrets.token_bytes(16), command, caller)
-        refused = self._judge(job) or await self._prepare(job, permit)
+        ticket = Settled(what) if isinstance(what, Command) else what
+        job = Job(job_id or secrets.token_bytes(16), caller, owner)
+        if when_ended is not None:
+            job.when_ended(when_ended)
+        refused = self._judge(job) or await self._prepare(job, ticket)
         if refused is not None:
-            self._counts["refused"] += 1
             self._drop(job)
-            job.refuse(refused)
+            self._counts["refused"] += 1
+            verdict = None
+            if self._crew is not None and not self._is_closed:
+                verdict = await self._loop.run_in_executor(self._spawners, ticket.judge)
+            job.refuse(verdict if isinstance(verdict, Refused | SpawnFailed) else refused)
             return job
         try:
             await job.wait_started()
@@ -174,7 +168,8 @@ class JobTable:
 
     def statistics(self) -> dict[str, int | str]:
         """Counts since the start, the jobs now, the containment, and the guardian."""
-        counts = {name: self._counts[name] for name in ("started", "ended", "refused")}
+        counts = {name: self._counts[name] for name in ("ended", "refused")}
+        counts["started"] = counts["ended"] + sum(job.command is not None for job in self.jobs())
         lifeline = self._crew.lifeline if self._crew else None
         return {
             **counts,
@@ -196,15 +191,9 @@ class JobTable:
             return Refused("limit", f"{len(self._jobs)} jobs run on this node, limit {self.max_jobs} jobs")
         return None
 
-    async def _prepare(self, job: Job, permit: Callable[[], Refused | None] | None) -> Refused | None:
+    async def _prepare(self, job: Job, ticket: Ticket) -> Refused | None:
         """Takes the job in and launches it; the place is taken before anything is waited for."""
         assert self._crew is not None
-        asked = job.command
-        variables = environment.job_environment(
-            asked.variables, job=job.id.hex(), node=self.node, allowed=asked.allowed_variables
-        )
-        if isinstance(variables, Refused):
-            return variables
         self._jobs[job.id] = job
         self._idle.clear()
         try:
@@ -221,9 +210,7 @@ class JobTable:
         if mark is None:
             return Refused("limit", "what earlier jobs left running carries every mark that this node has")
         self._key += 1
-        self._counts["started"] += 1
-        target = Target(mark=mark, since=process.now_ticks())
-        job.launch(self._crew, self._key, target, variables, asked.cwd or environment.home_folder(), permit)
+        job.launch(self._crew, self._key, Target(mark=mark, since=process.now_ticks()), ticket)
         return None
 
     async def _cancel(self, jobs: tuple[Job, ...], reason: str, grace: float) -> int:
@@ -233,11 +220,9 @@ class JobTable:
             await job.wait()
         return len(jobs)
 
-    def _on_ended(self, job: Job, ended: Ended) -> None:
-        self._counts["ended"] += 1
+    def _on_ended(self, job: Job) -> None:
+        self._counts["ended" if job.command is not None else "refused"] += 1
         self._drop(job)
-        if self._tell is not None:
-            self._tell(job, ended)
 
     def _drop(self, job: Job) -> None:
         if self._jobs.get(job.id) is job:
