@@ -23,8 +23,8 @@ from tests.docs.pages import Block, Page
 from tests.docs.transcript import is_as_expected, steps
 from tests.rules.source import ROOT
 
-SECONDS_FOR_A_PAGE = 18.0
-_DOWN_SECONDS = 8.0
+SECONDS_FOR_A_PAGE = 40.0
+_DOWN_SECONDS = 20.0
 _MARK = "\x1e"
 _LOOPBACK = "127.0.0."
 

@@ -42,7 +42,7 @@ def stage_for() -> Iterator[Callable[[Page], Stage]]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(45)  # a room of several processes, on a machine that may be busy
+@pytest.mark.timeout(90)  # a room of several processes, on a machine that may be busy
 @pytest.mark.parametrize("page", RUN, ids=lambda page: page.path)
 def test_what_a_page_shows_is_what_happens(page: Page, stage_for: Callable[[Page], Stage]) -> None:
     if missing := [program for program in page.needs if shutil.which(program) is None]:

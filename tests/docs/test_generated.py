@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import pytest
-from scripts import generate_reference
+from scripts import generate_docs
 
 from tests.rules.source import ROOT
 
 
-@pytest.mark.parametrize("path", generate_reference.PARTS)
+@pytest.mark.parametrize("path", generate_docs.PARTS)
 def test_a_generated_page_is_current(path: str) -> None:
     text = (ROOT / path).read_text(encoding="utf-8")
-    assert generate_reference.current(path, text) == text, "renew it: python -m scripts.generate_reference"
+    assert generate_docs.current(path, text) == text, "renew it: python -m scripts.generate_docs"
 
 
 def test_a_page_without_a_place_for_its_part_is_refused() -> None:
     with pytest.raises(ValueError, match="0 places for 'decisions'"):
-        generate_reference.current("docs/decisions/README.md", "# Decisions\n")
+        generate_docs.current("docs/decisions/README.md", "# Decisions\n")
 
 
 @pytest.mark.parametrize(
@@ -30,4 +30,4 @@ def test_a_page_without_a_place_for_its_part_is_refused() -> None:
     ],
 )
 def test_numbers_are_shown_as_people_say_them(value: float, unit: str, text: str) -> None:
-    assert generate_reference.shown(value, unit) == text
+    assert generate_docs.shown(value, unit) == text

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Collection, Iterator
 from functools import cache
 
-from scripts import generate_reference
+from scripts import generate_docs
 
 from lanline.ui import cli
 from tests.docs.pages import Page, pages
@@ -42,7 +42,7 @@ def mistakes(page: Page, words: Collection[str], options_of: Callable[[str], Col
 
 @cache
 def _options_of(word: str) -> frozenset[str]:
-    return frozenset(generate_reference.parser_of(word)._option_string_actions)
+    return frozenset(generate_docs.parser_of(word)._option_string_actions)
 
 
 def test_every_word_and_option_that_a_page_shows_is_there() -> None:
@@ -55,7 +55,7 @@ def test_every_word_has_help_with_an_example() -> None:
     check_nothing(
         f"lanline {word} --help shows no example"
         for word in cli.all_words()
-        if "$ lanline " not in generate_reference.command(word)
+        if "$ lanline " not in generate_docs.command(word)
     )
 
 

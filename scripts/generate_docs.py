@@ -1,17 +1,18 @@
-"""Writes what the reference says and the code says already: errors, limits, commands, names, the index of decisions.
+"""Writes what the reference says and the code says already: errors, limits, commands, names, endpoints, states.
 
 A page has parts between two comments, `<!-- generated: NAME -->` and `<!-- end -->`; the rest is written by hand and
 kept. Values come from the code, never from this file. `tests/docs/test_generated.py` fails when a page is not current.
 
-Run: python -m scripts.generate_reference
+Run: python -m scripts.generate_docs
 """
 
 from __future__ import annotations
 
 import ast
 import inspect
+import json
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -22,7 +23,12 @@ from scripts import library_page
 from lanline import errors
 from lanline.arguments import WordParser
 from lanline.limits import LAN, Limits
+from lanline.link.service import Service, collect
+from lanline.room.service import NodeService, RoomService
+from lanline.session.frames import Kind
+from lanline.session.states import CALL, CONNECTION, CallState, State
 from lanline.ui import cli
+from lanline.ui.services import make_services
 
 ROOT = Path(__file__).parents[1]
 
@@ -285,6 +291,84 @@ def library_names() -> str:
     return "\n\n".join(f"## {title}\n\n{library_page.group(names)}" for title, names in library_page.groups())
 
 
+# -- endpoints -------------------------------------------------------------------------------------------------
+
+_NOBODY: Any = None
+"""In place of a node: the table of endpoints is made from classes, and no node is asked."""
+
+
+def endpoint_table() -> str:
+    """Every endpoint of a node with the least role that may call it. What all services have is left to the page."""
+    room = RoomService(_NOBODY)
+    table = collect([*make_services(_NOBODY), room, NodeService(_NOBODY, room)], roles_required=True)
+    lines = ["| endpoint | least role | asked by | shape | what it does |", "|---|---|---|---|---|"]
+    for name, entry in sorted(table.items()):
+        if name.partition(".")[2] not in Service.__dict__:
+            who = "people of its own machine" if entry.is_local else "members"
+            role = entry.role.word if entry.role else "none"
+            lines.append(f"| `{name}` | {role} | {who} | {entry.shape.value} | {_cell(entry.summary)} |")
+    return "\n".join(lines)
+
+
+# -- states ----------------------------------------------------------------------------------------------------
+
+
+def diagram(table: Mapping[Any, Mapping[Any, Any]], *begin: Any) -> str:
+    """A table of states as a diagram. Steps that lead from one state to the same other share an arrow; a state whose
+    table is empty is an end.
+
+    Args:
+        table: from `session/states.py`.
+        begin: the states it can begin in.
+    """
+    lines = [f"[*] --> {state.name}" for state in begin]
+    for state, row in table.items():
+        by_target: dict[Any, list[str]] = {}
+        for step, target in row.items():
+            by_target.setdefault(target, []).append(step.name)
+        lines += [f"{state.name} --> {target.name}: {', '.join(steps)}" for target, steps in by_target.items()]
+        if not row:
+            lines.append(f"{state.name} --> [*]")
+    return _block("mermaid", "stateDiagram-v2\n" + "\n".join(f"    {line}" for line in lines))
+
+
+# -- frames ----------------------------------------------------------------------------------------------------
+
+BODIES: dict[Kind, tuple[str, str]] = {
+    Kind.HELLO: (
+        "array: versions, boot id (8 bytes), features, window, monotonic ns, civil ns, room data",
+        "first, once",
+    ),
+    Kind.ROSTER: ("the sender's signed roster, opaque to the link", "before WELCOME, to a side with an older one"),
+    Kind.WELCOME: ("nothing", "the peer is in; calls may follow once both sides have said it"),
+    Kind.OPEN: ("array: endpoint, arguments (array), ms left (0: no end), credit (0: the window)", "begins a call"),
+    Kind.DATA: ("one item", "counts against the credit of its call"),
+    Kind.END: ("the result, or nothing", "this side's half of the call is over"),
+    Kind.ERROR: ("array: status, sentence, details (map of texts), may have run", "the call is over"),
+    Kind.CREDIT: ("a number of bytes", "so much more may be sent on the call"),
+    Kind.CANCEL: ("a reason", "from the side that opened the call: it no longer waits"),
+    Kind.PING: ("array: when it was made, ns", "after silence"),
+    Kind.PONG: ("array: the stamp of the PING, when that came, when this was made, ns", "at once"),
+    Kind.GOAWAY: ("array: reason, the peer's last call that is served", "no call begins any more"),
+}
+"""What a person should know of each kind; numbers come from the code."""
+
+
+def kinds() -> str:
+    """Every kind of frame."""
+    lines = ["| number | kind | body | |", "|---:|---|---|---|"]
+    lines += [f"| {kind.value} | {kind.name} | {' | '.join(BODIES[kind])} |" for kind in Kind]
+    return "\n".join(lines)
+
+
+def examples() -> str:
+    """The golden frames of the tests, byte by byte."""
+    golden = json.loads((ROOT / "tests" / "session" / "golden" / "frames.json").read_text(encoding="utf-8"))
+    lines = ["| kind | what it says | bytes |", "|---|---|---|"]
+    lines += [f"| {one['kind']} | {_cell(one['meaning'])} | `{one['hex']}` |" for one in golden["frames"]]
+    return "\n".join(lines)
+
+
 # -- decisions -------------------------------------------------------------------------------------------------
 
 
@@ -307,6 +391,12 @@ PARTS: dict[str, dict[str, Callable[[], str]]] = {
     },
     "docs/reference/commands.md": {"commands": command_pages},
     "docs/reference/library.md": {"names": library_names},
+    "docs/reference/endpoints.md": {"endpoints": endpoint_table},
+    "docs/reference/protocol.md": {"kinds": kinds, "examples": examples},
+    "docs/reference/states.md": {
+        "connection": partial(diagram, CONNECTION, State.HELLO),
+        "call": partial(diagram, CALL, CallState.STREAMING, CallState.ASKED, CallState.ANSWERING),
+    },
     "docs/decisions/README.md": {"decisions": decisions},
 }
 """The parts of each page, by the name in its comment."""
