@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import random
+
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lanline.address import Address
+from lanline.limits import LAN
 from lanline.room.presence import (
     MAX_ADDRESSES,
+    ROSTER_BYTES_AT_ONCE,
+    ROWS_AT_ONCE,
     News,
     Presence,
     PresenceBook,
     Report,
+    RosterParts,
     decode_news,
     encode_news,
+    news_of_roster,
+    news_of_rows,
     presence_of,
     with_addresses,
 )
@@ -118,5 +126,38 @@ def test_addresses_of_ones_own_are_as_many_as_a_row_may_have() -> None:
 def test_news_survive_their_encoding_and_unknown_fields() -> None:
     news = News((HERE,), True, b"roster")
     assert decode_news(encode_news(news)) == news
-    longer = msgspec.msgpack.encode([[["pc7", True, [], "", "", False, 0.0, -1.0, "later"]], False, b"", "later"])
+    longer = msgspec.msgpack.encode([[["pc7", True, [], "", "", False, 0.0, -1.0, "later"]], False, b"", 0, "later"])
     assert decode_news(longer).rows == (Presence("pc7", online=True),)
+
+
+@pytest.mark.parametrize("size", [1, ROSTER_BYTES_AT_ONCE - 1, ROSTER_BYTES_AT_ONCE, ROSTER_BYTES_AT_ONCE + 1, 400_000])
+def test_a_roster_in_parts_is_put_together_again(size: int) -> None:
+    data, parts = random.randbytes(size), RosterParts()
+    found = [parts.add(decode_news(item)) for item in news_of_roster(data)]
+    assert found[:-1] == [None] * (len(found) - 1) and found[-1] == data
+
+
+def test_a_roster_that_was_cut_off_is_dropped_for_the_next() -> None:
+    parts = RosterParts()
+    for item in news_of_roster(b"a" * 20_000)[:2]:
+        assert parts.add(decode_news(item)) is None
+    found = [parts.add(decode_news(item)) for item in news_of_roster(b"b" * 30_000)]
+    assert found[-1] == b"b" * 30_000
+    assert parts.add(News((HERE,))) is None
+
+
+def test_a_hub_cannot_make_a_node_collect_more_than_a_roster() -> None:
+    parts = RosterParts()
+    for left in (2**40, LAN.max_roster_bytes, -5):
+        for _ in range(100):
+            parts.add(News(roster=b"x" * 8192, roster_bytes_left=left))
+    assert repr(parts).startswith(("<RosterParts 0 bytes", "<RosterParts 8192 bytes"))
+
+
+@pytest.mark.parametrize("count", [0, 1, ROWS_AT_ONCE, ROWS_AT_ONCE + 1, 1000])
+def test_rows_in_parts_are_the_same_rows_and_a_snapshot_begins_once(count: int) -> None:
+    rows = tuple(Presence(f"pc{number}") for number in range(count))
+    for is_whole in (True, False):
+        items = [decode_news(item) for item in news_of_rows(rows, is_whole=is_whole)]
+        assert tuple(row for item in items for row in item.rows) == rows
+        assert [item.is_whole for item in items] == [is_whole] + [False] * (len(items) - 1)

@@ -25,12 +25,12 @@ from lanline.errors import RemoteProtocolError
 from lanline.link.caller import Caller
 from lanline.room.book import RosterBook
 from lanline.room.civil import civil_now
-from lanline.room.presence import GATHER, News, PresenceBook, Report, encode_news, presence_of
+from lanline.room.presence import GATHER, PresenceBook, Report, news_of_roster, news_of_rows, presence_of
 
 log = logging.getLogger("lanline.room")
 
-MAX_PENDING: Final = 64
-"""Messages one member may leave untaken: sixteen seconds of steady change."""
+MAX_PENDING: Final = 256
+"""Messages one member may leave untaken: a minute of steady change, or sixteen changes of everything."""
 
 _STARTS: Final = 4
 """Starts remembered per key."""
@@ -103,7 +103,7 @@ class Attendance:
         self._alarm = alarm
         self._seats: dict[bytes, _Seat] = {}
         self._starts: OrderedDict[bytes, list[Arrived]] = OrderedDict()
-        self._snapshot = b""
+        self._snapshot: list[bytes] = []
 
     def __repr__(self) -> str:
         return f"<Attendance {len(self._seats)} here>"
@@ -131,12 +131,14 @@ class Attendance:
             presence_of(caller.name, report, arrived.host, now=civil_now(), round_trip=arrived.round_trip)
         )
         try:
-            yield self._snapshot_now()
+            first = [*self._snapshot_now()]
             if report.roster_number != self._book.number:
-                yield encode_news(News(roster=self._book.data))
+                first += news_of_roster(self._book.data)
+            seat.pending[:0] = first
             while not seat.ended_because:
                 for news in await seat.next():
                     yield news
+                    await asyncio.sleep(0)  # so that it goes out by itself: see ROWS_AT_ONCE
             raise RemoteProtocolError(f"this call is over: {seat.ended_because}")
         finally:
             if self._seats.get(caller.key_hash) is seat:
@@ -145,8 +147,9 @@ class Attendance:
 
     def tell_roster(self, data: bytes) -> None:
         """A newer roster is in force: everybody here hears of it at once."""
-        self._snapshot = b""  # somebody may have been forgotten
-        self._tell(encode_news(News(roster=data)))
+        self._snapshot = []  # somebody may have been forgotten
+        for part in news_of_roster(data):
+            self._tell(part)
 
     async def spread_changes(self) -> None:
         """Tells everybody what changed, gathered; runs as long as the hub does."""
@@ -158,8 +161,9 @@ class Attendance:
         """Tells everybody what has changed since the last time."""
         rows = self._presence.take_changes()
         if rows:
-            self._snapshot = b""
-            self._tell(encode_news(News(rows)))
+            self._snapshot = []
+            for part in news_of_rows(rows, is_whole=False):
+                self._tell(part)
 
     def _tell(self, news: bytes) -> None:
         for seat in self._seats.values():
@@ -167,10 +171,10 @@ class Attendance:
             if seat.ended_because:
                 log.info("%s must start anew: %s", clean(seat.caller.name), seat.ended_because)
 
-    def _snapshot_now(self) -> bytes:
+    def _snapshot_now(self) -> list[bytes]:
         # As of the last gathering. What has changed since then comes with the next, to this member too.
         if not self._snapshot:
-            self._snapshot = encode_news(News(self._presence.rows(), is_whole=True))
+            self._snapshot = news_of_rows(self._presence.rows(), is_whole=True)
         return self._snapshot
 
     def _take_seat(self, caller: Caller, arrived: Arrived) -> _Seat:

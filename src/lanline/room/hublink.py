@@ -19,7 +19,7 @@ from lanline.clean import clean
 from lanline.errors import CallError, LanlineError, RemoteProtocolError
 from lanline.link.call import Call
 from lanline.link.link import Link
-from lanline.room.presence import News, Report, decode_news
+from lanline.room.presence import News, Report, RosterParts, decode_news
 
 log = logging.getLogger("lanline.room")
 
@@ -36,7 +36,7 @@ class HubLink:
         hub: the hub's name.
         connect: opens a link with it, or raises ConnectFailed.
         report: what to say of this node; asked anew at each try.
-        learn: takes the hub's news.
+        learn: takes the hub's news; a roster only when it is whole.
         away: called when the hub goes away.
     """
 
@@ -53,6 +53,7 @@ class HubLink:
         self._report = report
         self._learn = learn
         self._away = away
+        self._roster = RosterParts()
         self._call: Call | None = None
         self._is_renewing = False
         self.waiting_for = f"the hub {hub}"
@@ -86,6 +87,7 @@ class HubLink:
     async def _attend(self, link: Link) -> None:
         """Hears the hub's news on one call. Returns only to be called again with a new report."""
         self._is_renewing = False
+        self._roster = RosterParts()
         try:
             async with link.open(ATTEND, self._report(), last=True) as self._call:
                 async for item in self._call:
@@ -105,7 +107,7 @@ class HubLink:
         if self.waiting_for:
             log.info("the hub %s is there", clean(self._hub))
             self.waiting_for = ""
-        self._learn(news)
+        self._learn(msgspec.structs.replace(news, roster=self._roster.add(news) or b"", roster_bytes_left=0))
 
     def _lost(self, error: LanlineError) -> None:
         if not self.waiting_for:

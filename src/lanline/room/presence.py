@@ -14,11 +14,19 @@ from typing import Final
 
 import msgspec
 
+from lanline.limits import LAN
+
 GATHER: Final = 0.25
 """Seconds over which changes are gathered into one delta."""
 
 KIND: Final = "presence"
 """The word in the sealed file."""
+
+ROWS_AT_ONCE: Final = 64
+ROSTER_BYTES_AT_ONCE: Final = 8 * 1024
+"""Rows, and bytes of a roster, in one message. The hub sends each in a loop turn of its own, because the buffer of a
+TLS connection keeps the size of the largest write for as long as it lives: a snapshot or a roster of a thousand
+members in one piece would cost 80 KiB a member for ever (benchmarks/idle_links.py)."""
 
 MAX_ADDRESSES: Final = 8
 
@@ -62,16 +70,67 @@ class Presence(msgspec.Struct, frozen=True, array_like=True):
 class News(msgspec.Struct, frozen=True, array_like=True):
     """One message from the hub to a node: presence that changed, and the roster when there is a newer one.
 
-    Fields: rows; whether they are all there are (a snapshot) or only what changed; a signed roster, or nothing.
+    Both come in parts (`news_of_rows`, `news_of_roster`). Fields: rows; whether a snapshot begins with them, or they
+    are more of it, or only what changed; a part of a signed roster, or nothing; how many bytes of the roster follow
+    this part.
     """
 
     rows: tuple[Presence, ...] = ()
     is_whole: bool = False
     roster: bytes = b""
+    roster_bytes_left: int = 0
 
 
 encode_news: Final = msgspec.msgpack.Encoder().encode
 decode_news: Final = msgspec.msgpack.Decoder(News).decode
+
+
+def news_of_rows(rows: tuple[Presence, ...], *, is_whole: bool) -> list[bytes]:
+    """Rows as encoded News, in parts.
+
+    Args:
+        is_whole: they are all there are; the first part says so.
+    """
+    starts = range(0, max(len(rows), 1), ROWS_AT_ONCE)
+    return [encode_news(News(rows[start : start + ROWS_AT_ONCE], is_whole and start == 0)) for start in starts]
+
+
+def news_of_roster(data: bytes) -> list[bytes]:
+    """A signed roster as encoded News, in parts."""
+    starts = range(0, len(data), ROSTER_BYTES_AT_ONCE)
+    parts = [data[start : start + ROSTER_BYTES_AT_ONCE] for start in starts]
+    left = [max(0, len(data) - start - ROSTER_BYTES_AT_ONCE) for start in starts]
+    return [encode_news(News(roster=part, roster_bytes_left=rest)) for part, rest in zip(parts, left, strict=True)]
+
+
+class RosterParts:
+    """Puts a roster together from the parts of News."""
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+        self._wanted = 0
+
+    def __repr__(self) -> str:
+        return f"<RosterParts {sum(map(len, self._parts))} bytes, {self._wanted} to come>"
+
+    def add(self, news: News) -> bytes | None:
+        """Takes the next News; returns the roster when this was its last part.
+
+        A part that does not continue the ones before begins a new roster: those were cut off by the end of a call.
+        """
+        if not news.roster:
+            return None
+        if self._wanted != len(news.roster) + news.roster_bytes_left:
+            self._parts.clear()
+        if news.roster_bytes_left < 0 or len(news.roster) + news.roster_bytes_left > LAN.max_roster_bytes:
+            return None
+        self._parts.append(news.roster)
+        self._wanted = news.roster_bytes_left
+        if self._wanted:
+            return None
+        whole = b"".join(self._parts)
+        self._parts.clear()
+        return whole
 
 
 class PresenceBook:
