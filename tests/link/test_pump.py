@@ -303,3 +303,16 @@ def test_a_link_says_how_far_it_has_come(mem: str, run_once: Run[Any]) -> None:
             assert repr(other.pump) == "<Pump <Session CONNECTING OPEN calls=0>>"
 
     run_once(main())
+
+
+def test_answers_of_many_tasks_are_written_in_between_too(mem: str, run_once: Run[Any]) -> None:
+    async def main() -> None:
+        async with serve(Desk(), mem) as server, dialled(server) as link:
+            [served] = server._links
+            sizes = _count_writes(served)
+            async with asyncio.TaskGroup() as group:
+                for number in range(256):
+                    group.create_task(link.ask("desk.later", str(number)))
+            assert len(sizes) == 256 // 64
+
+    run_once(main())

