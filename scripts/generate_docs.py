@@ -18,7 +18,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from scripts import library_page
+from scripts import frame_fields, library_page
 
 from lanline import errors
 from lanline.arguments import WordParser
@@ -392,7 +392,7 @@ PARTS: dict[str, dict[str, Callable[[], str]]] = {
     "docs/reference/commands.md": {"commands": command_pages},
     "docs/reference/library.md": {"names": library_names},
     "docs/reference/endpoints.md": {"endpoints": endpoint_table},
-    "docs/reference/protocol.md": {"kinds": kinds, "examples": examples},
+    "docs/reference/protocol.md": {"kinds": kinds, "fields": frame_fields.table, "examples": examples},
     "docs/reference/states.md": {
         "connection": partial(diagram, CONNECTION, State.HELLO),
         "call": partial(diagram, CALL, CallState.STREAMING, CallState.ASKED, CallState.ANSWERING),
