@@ -191,11 +191,6 @@ def main(links: int) -> None:
         for loop in LOOPS:
             for kind in WORDS:
                 figures[kind, loop] = measure(kind, loop, path, links) / 1024
-    words = {
-        "bare": "a server of asyncio's that does nothing",
-        "links": "a node, links alone",
-        "hub": "a hub, standing calls",
-    }
     for kind in WORDS:
         cells = "  ".join(f"{loop} {figures[kind, loop]:7.1f}" for loop in LOOPS)
         print(f"  {WORDS[kind]:<42} {cells}")

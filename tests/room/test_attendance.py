@@ -195,16 +195,26 @@ def test_the_newest_call_of_a_key_ends_the_one_before_which_waits() -> None:
     clock.run(main())
 
 
-def test_who_does_not_take_its_news_starts_anew_and_memory_is_bounded() -> None:
+def test_who_does_not_take_its_news_gets_a_snapshot_in_their_place_and_memory_is_bounded() -> None:
     async def main() -> None:
         desk = Desk()
         call = desk.attend()
         await news(call)
-        for _ in range(MAX_PENDING + 1):
-            desk.attendance.tell_roster(b"x")
-        with pytest.raises(RemoteProtocolError, match="piled up"):
-            await news(call)
-        assert desk.presence.online == frozenset()
+        for number in range(10 * MAX_PENDING):
+            desk.presence.set(Presence("pc8", version=str(number)))
+            desk.attendance.spread_now()
+        desk.presence.forget("pc7")
+        known, parts = PresenceBook(), RosterParts()
+        item = await news(call)
+        assert item.is_whole, "in place of all that was dropped"
+        known.learn(item)
+        while parts.add(item := await news(call)) != desk.book.data:
+            known.learn(item)
+        assert known.of("pc8").version == str(10 * MAX_PENDING - 1)
+        desk.presence.set(Presence("pc9"))
+        desk.attendance.spread_now()
+        assert [row.name for row in (await news(call)).rows] == ["pc9"], "and then what changes, as before"
+        await leave(call)
 
     clock.run(main())
 

@@ -8,26 +8,23 @@ cost a few encodings and not a thousand. Rules:
    before its old call is known to be dead; an old call that ends later takes nothing away from the new one.
 2. A start of a process has a random name (`boot`). When a key is used by one start, then by another, and then by the
    first again, two machines have it: an alarm. A machine that was only restarted never brings an old name back.
-3. News that a member does not take pile up to `MAX_PENDING`; beyond that it is told to start anew, with a snapshot.
+3. News that a member does not take pile up to `MAX_PENDING`; beyond that they are dropped, and it gets a new snapshot
+   once it takes something again.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from lanline.clean import clean
 from lanline.errors import RemoteProtocolError
 from lanline.link.caller import Caller
 from lanline.room.book import RosterBook
 from lanline.room.civil import civil_now
 from lanline.room.presence import GATHER, PresenceBook, Report, news_of_roster, news_of_rows, presence_of
-
-log = logging.getLogger("lanline.room")
 
 MAX_PENDING: Final = 256
 """Messages one member may leave untaken: a minute of steady change, or sixteen changes of everything."""
@@ -56,32 +53,33 @@ class _Seat:
     """One member's standing call."""
 
     caller: Caller
-    arrived: Arrived
+    needs_roster: bool
+    is_behind: bool = True
     pending: list[bytes] = field(default_factory=list)
     waiting: asyncio.Future[None] | None = None
     ended_because: str = ""
 
     def tell(self, news: bytes) -> None:
+        if self.is_behind or self.ended_because:
+            return  # the snapshot will have it
         if len(self.pending) >= MAX_PENDING:
-            self.end("its news piled up")
-        elif not self.ended_because:
+            self.pending.clear()
+            self.is_behind = self.needs_roster = True
+        else:
             self.pending.append(news)
-            self._wake()
-
-    def end(self, why: str) -> None:
-        self.ended_because = self.ended_because or why
-        self.pending.clear()
         self._wake()
 
-    async def next(self) -> list[bytes]:
-        while not self.pending and not self.ended_because:
+    def end(self, why: str) -> None:
+        self.ended_because = why
+        self._wake()
+
+    async def wait(self) -> None:
+        while not (self.pending or self.is_behind or self.ended_because):
             self.waiting = asyncio.get_running_loop().create_future()
             try:
                 await self.waiting
             finally:
                 self.waiting = None
-        taken, self.pending = self.pending, []
-        return taken
 
     def _wake(self) -> None:
         if self.waiting is not None and not self.waiting.done():
@@ -124,21 +122,18 @@ class Attendance:
             report: what it says of itself.
 
         Raises:
-            RemoteProtocolError: the member must begin anew: its key has come from elsewhere, or it takes no news.
+            RemoteProtocolError: another call of this member has begun.
         """
-        seat = self._take_seat(caller, arrived)
+        seat = self._take_seat(caller, arrived, needs_roster=report.roster_number != self._book.number)
         self._presence.set(
             presence_of(caller.name, report, arrived.host, now=civil_now(), round_trip=arrived.round_trip)
         )
         try:
-            first = [*self._snapshot_now()]
-            if report.roster_number != self._book.number:
-                first += news_of_roster(self._book.data)
-            seat.pending[:0] = first
             while not seat.ended_because:
-                for news in await seat.next():
+                for news in self._due(seat):
                     yield news
                     await asyncio.sleep(0)  # so that it goes out by itself: see ROWS_AT_ONCE
+                await seat.wait()
             raise RemoteProtocolError(f"this call is over: {seat.ended_because}")
         finally:
             if self._seats.get(caller.key_hash) is seat:
@@ -168,8 +163,17 @@ class Attendance:
     def _tell(self, news: bytes) -> None:
         for seat in self._seats.values():
             seat.tell(news)
-            if seat.ended_because:
-                log.info("%s must start anew: %s", clean(seat.caller.name), seat.ended_because)
+
+    def _due(self, seat: _Seat) -> list[bytes]:
+        """What is to be sent to a member now."""
+        if not seat.is_behind:
+            due, seat.pending = seat.pending, []
+            return due
+        due = list(self._snapshot_now())
+        if seat.needs_roster:
+            due += news_of_roster(self._book.data)
+        seat.is_behind = seat.needs_roster = False
+        return due
 
     def _snapshot_now(self) -> list[bytes]:
         # As of the last gathering. What has changed since then comes with the next, to this member too.
@@ -177,9 +181,9 @@ class Attendance:
             self._snapshot = news_of_rows(self._presence.rows(), is_whole=True)
         return self._snapshot
 
-    def _take_seat(self, caller: Caller, arrived: Arrived) -> _Seat:
+    def _take_seat(self, caller: Caller, arrived: Arrived, *, needs_roster: bool) -> _Seat:
         before = self._seats.get(caller.key_hash)
-        seat = self._seats[caller.key_hash] = _Seat(caller, arrived)
+        seat = self._seats[caller.key_hash] = _Seat(caller, needs_roster)
         if before is not None:
             before.end("another call of this member has begun")
         self._compare_starts(caller, arrived)

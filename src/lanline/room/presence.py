@@ -22,8 +22,8 @@ GATHER: Final = 0.25
 KIND: Final = "presence"
 """The word in the sealed file."""
 
-ROWS_AT_ONCE: Final = 64
-ROSTER_BYTES_AT_ONCE: Final = 8 * 1024
+ROWS_AT_ONCE: Final = 40
+ROSTER_BYTES_AT_ONCE: Final = 4 * 1024
 """Rows, and bytes of a roster, in one message. The hub sends each in a loop turn of its own, because the buffer of a
 TLS connection keeps the size of the largest write for as long as it lives: a snapshot or a roster of a thousand
 members in one piece would cost 80 KiB a member for ever (benchmarks/idle_links.py)."""
