@@ -498,6 +498,20 @@ def test_who_receives_cannot_listen_too(mem: str, run_once: Run[Any]) -> None:
     run_once(main())
 
 
+def test_leaving_a_call_whose_result_was_garbage_leaves_nothing_behind(mem: str, run_once: Run[Any]) -> None:
+    async def main() -> None:
+        async with linked(mem, Desk()) as link:
+            async with link.open("desk.idle") as call:
+                link.pump.session.receive_data(frames.pack(Kind.END, call._number, b"\xc1"), 0.0)
+                link.pump.wake()
+                with pytest.raises(CallFailed, match=r"the result of desk\.idle is not of the type expected"):
+                    await call.receive()
+            await _settled(link)
+            assert link.statistics().under_way == 0 == len(link._receivers)
+
+    run_once(main())
+
+
 # -- types ---------------------------------------------------------------------------------------------------
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import msgspec
 import pytest
 
 from lanline.errors import CallError, CallFailed, CallRefused, Status
@@ -12,6 +13,7 @@ from lanline.limits import LAN
 from lanline.link.caller import Caller
 from lanline.link.guard import Anyone, Verdict, Welcome
 from lanline.link.server import serve
+from lanline.link.service import Service, endpoint
 from lanline.roles import Role
 from lanline.session import frames
 from lanline.session.frames import LAST, Kind
@@ -153,6 +155,36 @@ def test_hostile_arguments_are_refused_and_the_link_lives(mem: str, run_once: Ru
             await peer.until(lambda: Kind.END in peer.kinds())
 
     run_once(main())
+
+
+def test_a_bug_in_a_type_of_an_endpoint_is_a_bug_of_that_call(
+    mem: str, run_once: Run[Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    class Fragile(msgspec.Struct):
+        number: int
+
+        def __post_init__(self) -> None:
+            raise KeyError("no such number")
+
+    async def take(self: Any, one: Any) -> str:
+        return "never"
+
+    def plain(self: Any, one: Any) -> str:
+        return "never"
+
+    for method in (take, plain):
+        method.__annotations__ = {"one": Fragile, "return": str}
+    both = type("Both", (Service,), {"name": "takes", "take": endpoint(take), "plain": endpoint(plain)})
+
+    async def main() -> None:
+        async with linked(mem, both(), Desk()) as link:
+            for name in ("takes.take", "takes.plain"):
+                with pytest.raises(CallFailed, match="its node's log says why"):
+                    await link.ask(name, {"number": 5})
+            assert await link.ask("desk.say", "alive") == "alive"
+
+    run_once(main())
+    assert "no such number" in caplog.text
 
 
 # -- what handlers raise -------------------------------------------------------------------------------------
@@ -337,8 +369,6 @@ def test_the_deadline_of_a_call_stops_its_handler(mem: str, run_virtual: Run[Any
 
 
 def test_a_handler_that_ends_although_it_was_cancelled_may_still_answer(mem: str, run_once: Run[Any]) -> None:
-    from lanline.link.service import Service, endpoint
-
     class Deaf(Service):
         name = "deaf"
 

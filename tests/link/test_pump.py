@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lanline.errors import CallLost, ConnectFailed
+from lanline.errors import CallLost, CallTimeout, ConnectFailed
 from lanline.limits import LAN
 from lanline.link.client import connect_link
 from lanline.link.guard import Anyone
@@ -239,6 +239,44 @@ def test_asks_wait_while_the_peer_takes_nothing(mem: str, run_virtual: Run[Any])
             assert link.statistics().asked < 8, "the others are not even encoded yet"
             assert link.pump.transport.get_write_buffer_size() < 2_500_000
             link.abort("enough")
+        await server.close(drain=0.0)
+
+    run_virtual(main())
+
+
+def test_a_deadline_counts_while_the_peer_takes_nothing(mem: str, run_virtual: Run[Any]) -> None:
+    async def main() -> None:
+        link, server = await _deaf_link(mem, "unix", Desk())
+        loop = asyncio.get_running_loop()
+        async with asyncio.TaskGroup() as group:
+            for _ in range(5):
+                group.create_task(_lost(link, "x" * 900_000))
+            await until(lambda: not link.pump.is_writable)
+            began = loop.time()
+            with pytest.raises(CallTimeout, match="nothing was sent") as caught:
+                await link.ask("desk.say", "x", timeout=2.0)
+            assert loop.time() - began == pytest.approx(2) and not caught.value.may_have_run
+            link.abort("enough")
+        await server.close(drain=0.0)
+
+    run_virtual(main())
+
+
+def test_a_deadline_goes_on_when_the_peer_takes_bytes_again(mem: str, run_virtual: Run[Any]) -> None:
+    async def main() -> None:
+        link, server = await _deaf_link(mem, "unix", Desk())
+        loop = asyncio.get_running_loop()
+        [served] = server._links
+        async with asyncio.TaskGroup() as group:
+            for _ in range(5):
+                group.create_task(link.ask("desk.say", "x" * 900_000))
+            await until(lambda: not link.pump.is_writable)
+            began = loop.time()
+            loop.call_later(3.0, served.pump.transport.resume_reading)
+            with pytest.raises(CallTimeout, match="before the answer came"):
+                await link.ask("desk.wait", "x", timeout=5.0)
+            assert loop.time() - began == pytest.approx(5)
+        await link.close()
         await server.close(drain=0.0)
 
     run_virtual(main())

@@ -125,7 +125,7 @@ class Call:
 
     def cancel(self, reason: str = "") -> None:
         """Gives the call up: the peer's handler is cancelled. Nothing happens when it is over already."""
-        if self._error is None and self._session.is_under_way(self._number):
+        if self._session.is_under_way(self._number):
             self._session.cancel(self._number, reason)
             self._pump.wake()
             self.failed(events.Failed(self._number, Status.CANCELLED, reason or "cancelled here", {}, True))

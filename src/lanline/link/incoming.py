@@ -142,6 +142,9 @@ class Incoming:
             text = f"{endpoint.name} was asked with arguments it does not take: {error}"
             self._pump.session.send_error(event.call, Status.BAD_MESSAGE, text, may_have_run=False)
             return
+        except Exception as error:
+            self._report(endpoint, event.call, error)  # a bug in one of the endpoint's own types
+            return
         if endpoint.shape is not _PLAIN:
             self._start(endpoint, event, arguments)
             return

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from lanline.clean import clean
-from lanline.errors import CallFailed, CallLost, ConnectFailed, LocalProtocolError, Status
+from lanline.errors import CallFailed, CallLost, CallTimeout, ConnectFailed, LocalProtocolError, Status
 from lanline.limits import LAN, Limits
 from lanline.link.answer import Answer
 from lanline.link.call import Call
@@ -141,7 +141,7 @@ class Link:
         """
         pump = self.pump
         if not pump.is_writable:
-            await pump.wait_writable()
+            timeout = await self._wait_writable(timeout)
         body = encode(arguments)
         try:
             if timeout is None:
@@ -447,6 +447,17 @@ class Link:
         """Something on this side failed where no peer's fault is known: the link cannot be relied on."""
         log.error("the link with %s failed", clean(self.caller.name or self.caller.address), exc_info=error)
         self.refuse("this side failed; its log says why")
+
+    async def _wait_writable(self, timeout: float | None) -> float | None:
+        """Waits until the peer takes more. Returns what is left of the timeout."""
+        began = self._loop.time()
+        try:
+            async with asyncio.timeout(timeout):
+                await self.pump.wait_writable()
+        except TimeoutError as error:
+            text = "the deadline passed while the peer took no bytes; nothing was sent"
+            raise CallTimeout(Status.DEADLINE, text, may_have_run=False) from error
+        return None if timeout is None else timeout - (self._loop.time() - began)
 
     def _cannot_call(self, error: LocalProtocolError) -> Exception:
         if self.is_gone or not self.pump.session.is_open:

@@ -2,7 +2,7 @@
 
 A service is a class; each endpoint is a method under `@endpoint`. Its shape follows from how it is written:
 
-    def          answered in place, in the loop turn the request came: for what never waits, since all else would wait for it
+    def          answered in place, in the loop turn the request came: for what never waits, or all others would too
     async def    an ask: one answer
     async def with yield    a stream: many answers
     async def with a parameter typed `Call`    duplex: both sides send when they like
