@@ -111,6 +111,23 @@ class Desk(Service):
         return "never"
 
     @endpoint
+    async def tidy(self) -> str:
+        """Cleans up for as long as the gate is shut."""
+        self.note("tidy begun")
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await self.gate.wait()
+            self.note("tidy cleaned up")
+        return "never"
+
+    @endpoint
+    async def much(self, size: int) -> bytes:
+        """Gives bytes back once the gate opens."""
+        await self.gate.wait()
+        return bytes(size)
+
+    @endpoint
     async def count(self, to: int) -> AsyncGenerator[int, None]:
         """Streams numbers."""
         try:

@@ -336,7 +336,9 @@ async def _error(work: Any) -> Exception | None:
     return None
 
 
-def test_a_handler_may_give_its_call_up_and_the_caller_hears_of_it(mem: str, run: Run[Any]) -> None:
+def test_a_handler_may_give_its_call_up_and_the_caller_hears_of_it(
+    mem: str, run: Run[Any], caplog: pytest.LogCaptureFixture
+) -> None:
     class Fickle(Service):
         name = "fickle"
 
@@ -357,6 +359,7 @@ def test_a_handler_may_give_its_call_up_and_the_caller_hears_of_it(mem: str, run
             assert link.statistics().under_way == 0 == len(link._receivers)
 
     run(main())
+    assert caplog.text == "", "that its result comes to nothing is no fault"
 
 
 def test_items_that_had_come_are_received_before_the_error(mem: str, run_once: Run[Any]) -> None:

@@ -321,20 +321,35 @@ def test_a_sender_that_waits_when_the_channel_closes_is_told(address: str, run: 
     run(main())
 
 
-def test_a_cancelled_close_cuts_the_connection(mem: str, run_once: Run[Any]) -> None:
+def test_large_messages_let_others_have_their_turn_too(mem: str, run_once: Run[Any]) -> None:
     async def main() -> None:
+        async with _both(mem, Raw()) as (near, _):
+            turns: list[int] = []
+            loop = asyncio.get_running_loop()
+            for number in range(10):
+                loop.call_soon(turns.append, number)
+                await near.send(bytes(70_000))
+                assert turns[-1] == number, "the transport takes all of it, and still"
+
+    run_once(main())
+
+
+def test_a_cancelled_close_cuts_the_connection_at_once(mem: str, run_virtual: Run[Any]) -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
         async with _both(mem, Raw()) as (near, far):
             far._transport.pause_reading()
             near._out.append(bytes(3_000_000))
-            task = asyncio.get_running_loop().create_task(near.close())
+            task = loop.create_task(near.close())
             await asyncio.sleep(0)
             task.cancel()
             await asyncio.wait([task])
             assert task.cancelled()
             await near.wait_gone()
+            assert loop.time() == 0
             far._transport.resume_reading()
 
-    run_once(main())
+    run_virtual(main())
 
 
 # -- use -----------------------------------------------------------------------------------------------------

@@ -209,6 +209,9 @@ def test_a_roster_that_nobody_waited_for_changes_who_the_peer_is(mem: str, run_o
                 await until(lambda: "welcomed" in clerk.notes)
                 [served] = server._links
                 assert (clerk.number, served.caller.role) == (6, Role.OPERATOR)
+                request = frames.encode_open("desk.say", frames.encode_body(("still in",)))
+                peer.send(Kind.OPEN, 1, request, frames.LAST)
+                await peer.until(lambda: Kind.END in peer.kinds())
                 assert peer.kinds().count(Kind.WELCOME) == 1
 
     run_once(main())

@@ -19,7 +19,7 @@ from lanline.session import frames
 from lanline.session.frames import LAST, Kind
 from lanline.transport.base import ConnectionFacts
 from tests.link.conftest import Run
-from tests.link.desk import Desk, dialled, linked
+from tests.link.desk import Desk, dialled, linked, until
 from tests.link.puppet import Puppet, puppet
 
 
@@ -344,11 +344,15 @@ def test_handlers_of_a_lost_link_are_cancelled_and_awaited_by_the_server(mem: st
         desk = Desk()
         async with serve(desk, mem) as server:
             async with puppet(server.addresses[0]) as peer:
-                _ask(peer, 1, "desk.stubborn")
-                _ask(peer, 3, "desk.wait", "x")
-                await desk.until("x begun")
-            await server.close()
-            assert "stubborn cleaned up" in desk.notes and "x cancelled" in desk.notes
+                _ask(peer, 1, "desk.tidy")
+                await desk.until("tidy begun")
+            async with asyncio.TaskGroup() as group:
+                closing = group.create_task(server.close())
+                for _ in range(20):
+                    await asyncio.sleep(0)
+                assert not closing.done()
+                desk.gate.set()
+            assert "tidy cleaned up" in desk.notes
 
     run(main())
 
@@ -432,6 +436,25 @@ def test_who_does_not_read_its_answers_gets_no_more_of_them_begun(mem: str, run:
             await peer.until(lambda: len(peer.received) > 40 * 500_000)
             ends = [call for kind, flags, call, _ in peer.frames() if kind is Kind.END and not flags & frames.MORE]
             assert ends == list(range(1, 81, 2)), "all are served in the end, in order"
+
+    run(main())
+
+
+def test_handlers_that_end_while_nothing_is_taken_keep_their_answers_back(mem: str, run: Run[Any]) -> None:
+    async def main() -> None:
+        desk = Desk()
+        async with serve(desk, mem) as server, puppet(server.addresses[0]) as peer:
+            for call in range(1, 81, 2):
+                _ask(peer, call, "desk.much", 500_000)
+            [served] = server._links
+            await until(lambda: served.statistics().served == 40)
+            peer.transport.pause_reading()
+            desk.gate.set()
+            for _ in range(50):
+                await asyncio.sleep(0)
+            assert served.pump.transport.get_write_buffer_size() < 3_000_000
+            peer.transport.resume_reading()
+            await peer.until(lambda: len(peer.received) > 40 * 500_000)
 
     run(main())
 

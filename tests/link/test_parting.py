@@ -12,7 +12,9 @@ from lanline.limits import LAN
 from lanline.link.channel import Channel
 from lanline.link.client import connect
 from lanline.link.server import serve
+from lanline.testing import clock
 from tests.link.conftest import Run
+from tests.link.desk import Desk, linked
 
 
 async def _silent(channel: Channel) -> None:
@@ -104,3 +106,24 @@ def test_who_has_everything_and_does_not_close_is_given_a_second(run_virtual: Ru
         assert cut.events == [(0, "close"), (1, "abort")]
 
     run_virtual(main())
+
+
+def test_a_closed_connection_leaves_nothing_on_the_clock(mem: str, run_virtual: Run[Any]) -> None:
+    async def main() -> None:
+        desk, loop = Desk(), asyncio.get_running_loop()
+        assert isinstance(loop, clock.VirtualTimeLoop), "whose timers lie open"
+        async with linked(mem, desk) as link:
+            assert await link.ask("desk.say", "x", timeout=60) == "x"
+        assert _set(loop) == []
+        async with serve(_silent, mem), connect(mem) as channel:
+            await channel.send(b"x")
+            channel.abort()
+        assert _set(loop) == []
+
+    run_virtual(main())
+
+
+def _set(loop: clock.VirtualTimeLoop) -> list[asyncio.TimerHandle]:
+    """The timers that will go off."""
+    timers: list[asyncio.TimerHandle] = loop._scheduled  # type: ignore[attr-defined]
+    return [timer for timer in timers if not timer.cancelled()]

@@ -29,11 +29,12 @@ class Parting:
         self._limits = limits
         self._loop = asyncio.get_running_loop()
         self._unsent = 0
+        self._is_over = False
         self._timer: asyncio.TimerHandle | None = None
 
     def begin(self) -> None:
-        """Closes the transport. A second call does nothing."""
-        if self._timer is None:
+        """Closes the transport. A second call does nothing, nor does one after the end."""
+        if self._timer is None and not self._is_over:
             # The peer may have been first, and asyncio's TLS transport breaks when it is closed a second time.
             if not self._transport.is_closing():
                 self._transport.close()
@@ -41,6 +42,7 @@ class Parting:
 
     def over(self) -> None:
         """The connection is gone."""
+        self._is_over = True
         if self._timer is not None:
             self._timer.cancel()
 

@@ -77,7 +77,6 @@ class Pump(asyncio.Protocol):
         self._limits = limits
         self._is_patient = is_patient
         self._loop = asyncio.get_running_loop()
-        self._is_handling = False
         self._unwritten = 0
         self._answers = 0
         self._has_large = False
@@ -208,19 +207,13 @@ class Pump(asyncio.Protocol):
     # -- private pieces ------------------------------------------------------------------------------------
 
     def _pass_events_on(self) -> None:
-        if self._is_handling:
-            return  # called from within `handle`: the loop below comes to the new events, in their order
-        self._is_handling = True
-        try:
-            while happened := self.session.events():
-                if len(happened) <= _EVENTS_PER_WRITE:
-                    self._handle(happened)
-                    continue
-                for start in range(0, len(happened), _EVENTS_PER_WRITE):
-                    self._handle(happened[start : start + _EVENTS_PER_WRITE])
-                    self._send()
-        finally:
-            self._is_handling = False
+        while happened := self.session.events():
+            if len(happened) <= _EVENTS_PER_WRITE:
+                self._handle(happened)
+                continue
+            for start in range(0, len(happened), _EVENTS_PER_WRITE):
+                self._handle(happened[start : start + _EVENTS_PER_WRITE])
+                self._send()
 
     def _flush(self) -> None:
         self.flush_is_due = False
