@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Mapping
 from tests.docs.pages import Page, pages
 from tests.rules.source import check_nothing, texts
 
-_TEST_LINK = re.compile(r"\[[^\]]+\]\(([^)]*tests/[^)]+\.py)\): ([^|\n]+)")
+_TEST_LINK = re.compile(r"\[[^\]]+\]\(([^)]*tests/[^)]+\.py)\): ([^|·\n]+)")
 _CODE = re.compile(r"`([a-z_]+(?:/[a-z_]+)*\.py)`")
 
 
