@@ -31,10 +31,10 @@ class _Line:
         self._words: list[Any] = []
         self._room = asyncio.Semaphore(room) if room is not None else None
 
-    async def send(self, item: Any) -> None:
+    async def send(self, item: Any, *, prefix: bytes = b"") -> None:
         if self._room is not None:
             await self._room.acquire()
-        self.items.append(item)
+        self.items.append(prefix + item if isinstance(item, bytes) else item)
         self.changed.set()
 
     def listen(self, take: Callable[[Any], object]) -> None:

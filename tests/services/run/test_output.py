@@ -63,7 +63,7 @@ def test_the_streams_take_turns() -> None:
             fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, 1 << 20)
             os.write(fd, b"x" * (4 * CHUNK_BYTES))
         order = [(await made.read() or (None,))[0] for _ in range(8)]
-        assert order == [Stream.OUT, Stream.ERR] * 4
+        assert order == [Stream.OUT, Stream.ERR, *[Stream.OUT] * 3, *[Stream.ERR] * 3]  # busy pipes: more at a time
 
     check(body)
 
@@ -243,5 +243,34 @@ def test_an_endless_writer_does_not_keep_the_loop_from_others() -> None:
         while await made.read() is not None:
             pass
         assert turns == 50
+
+    check(body)
+
+
+def test_what_was_read_ahead_counts_as_dropped_when_nobody_takes_it() -> None:
+    async def body(made: Output, ends: Ends) -> None:
+        fcntl.fcntl(ends.out, fcntl.F_SETPIPE_SZ, 1 << 20)
+        os.write(ends.out, b"x" * (6 * CHUNK_BYTES))
+        for _ in range(2):  # one chunk, then four at once, of which one is taken
+            assert await made.read() == (Stream.OUT, b"x" * CHUNK_BYTES)
+        made.close()
+        assert (made.out_bytes, made.dropped_bytes) == (2 * CHUNK_BYTES, 4 * CHUNK_BYTES)
+        assert await made.read() is None
+
+    check(body)
+
+
+def test_a_stream_that_is_quiet_is_asked_again_after_a_few_reads_of_the_other() -> None:
+    async def body(made: Output, ends: Ends) -> None:
+        fcntl.fcntl(ends.out, fcntl.F_SETPIPE_SZ, 1 << 20)
+        order = []
+        for number in range(8):
+            os.write(ends.out, b"x")
+            if number == 2:
+                os.write(ends.err, b"y")
+            piece = await made.read()
+            assert piece is not None
+            order.append(piece[0])
+        assert Stream.ERR in order[2:6]
 
     check(body)

@@ -18,17 +18,21 @@ from lanline.errors import UsageError
 from lanline.services.run.environment import job_encoding
 from lanline.services.run.job import Job
 from lanline.services.run.outcome import Cancelled, Ended
-from lanline.services.run.spec import Signal, Started, Stop, Word
+from lanline.services.run.output import Stream
+from lanline.services.run.spec import ERR, OUT, Signal, Started, Stop, Word
 
 
 class Conversation(Protocol):
     """The answering end of a call: a `Call` of a link, or its like inside one process."""
 
-    def send(self, item: Any) -> Awaitable[None]:
-        """Sends one item, once the other side has room for it."""
+    def send(self, item: Any, *, prefix: bytes = b"") -> Awaitable[None]:
+        """Sends one item, once the other side has room for it. A prefix comes before an item that is bytes."""
 
     def listen(self, take: Callable[[Any], object]) -> None:
         """Has each word of the caller handed to `take` as it comes, with those that have come before."""
+
+
+_TAGS = {Stream.OUT: bytes((OUT,)), Stream.ERR: bytes((ERR,))}
 
 
 async def serve(job: Job, call: Conversation, output_bytes: int | None = None) -> Ended:
@@ -61,7 +65,7 @@ async def _hand_over(job: Job, call: Conversation, left: int | None) -> int:
             data = data[:left]
             left -= len(data)
         if data:
-            await call.send(stream.to_bytes() + data)
+            await call.send(data, prefix=_TAGS[stream])
     return dropped
 
 

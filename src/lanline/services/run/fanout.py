@@ -190,13 +190,13 @@ class FanOutRun:
         finally:
             member.call = None
 
-    async def pass_on(self, member: Member, item: Any) -> None:
-        """Hands one item of a machine to the client."""
+    async def pass_on(self, member: Member, item: Any, prefix: bytes = b"") -> None:
+        """Hands one item of a machine to the client. Output gets the number of the machine before it."""
         if isinstance(item, Started):
             member.has_started = True
             await self._client.send(MemberStarted(member.index, item))
         else:
-            await self._client.send(member.prefix + item)
+            await self._client.send(item, prefix=member.prefix + prefix)
 
     # -- the client's words --------------------------------------------------------------------------------
 
@@ -231,9 +231,9 @@ class _OwnCall:
         self._words: list[Word] = []
         self._take: Callable[[Any], object] | None = None
 
-    async def send(self, item: Any) -> None:
+    async def send(self, item: Any, *, prefix: bytes = b"") -> None:
         """From the job: to the client."""
-        await self._run.pass_on(self._member, item)
+        await self._run.pass_on(self._member, item, prefix)
 
     def listen(self, take: Callable[[Any], object]) -> None:
         """From the job: it hears the client from now on."""

@@ -34,6 +34,13 @@ _PIPE_BYTES = 1024 * 1024
 """Size of a pipe whose reader was found behind; the usual 64 KiB costs throughput. Not from the start: most
 commands print less than one read, and a user may have 64 MiB of large pipes in all (pipe(7))."""
 
+_BUSY_CHUNKS = 4
+"""Chunks in one read from a pipe whose reader was found behind: each read wakes the writer, which costs both of them.
+They are handed over one by one."""
+
+_ALONE_READS = 3
+"""Reads from one stream before the other, which had nothing, is asked again."""
+
 _TURNS = 16
 """Reads without waiting before the loop gets a turn: 1 MiB, some 0.5 ms."""
 
@@ -66,6 +73,8 @@ class Output:
         self._turn = Stream.OUT
         self._is_grown: set[Stream] = set()
         self._in_a_row = 0
+        self._alone = 0
+        self._read_ahead: list[tuple[Stream, bytes]] = []
         self._waiter: asyncio.Future[None] | None = None
         self._give_up_at: float | None = None
         self.closed: asyncio.Future[None] = self._loop.create_future()
@@ -91,15 +100,19 @@ class Output:
         if self._in_a_row >= _TURNS:
             self._in_a_row = 0
             await asyncio.sleep(0)
+        if self._read_ahead:
+            self._in_a_row += 1
+            return self._read_ahead.pop()
         while self._open:
             for stream in self._order():
                 data = self._take(stream)
                 if data:
                     self._in_a_row += 1
                     return stream, data
+                self._alone = _ALONE_READS
             if not self._open or self._is_over():
                 break
-            self._in_a_row = 0
+            self._in_a_row = self._alone = 0
             await self._wait()
         self.close()
         return None
@@ -115,16 +128,24 @@ class Output:
 
     def close(self) -> None:
         """Closes what is open and counts what is lost by it. A reader that waits gets None."""
+        for stream, data in self._read_ahead:
+            self._count(stream, -len(data))
+            self.dropped_bytes += len(data)
+        self._read_ahead.clear()
         for stream in list(self._open):
             self.dropped_bytes += self._unread(stream)
             self._end(stream)
         self._wake()
 
     def _order(self) -> tuple[Stream, ...]:
-        """Both streams, the one whose turn it is first."""
+        """Both streams, the one whose turn it is first; while one alone writes, the other is not asked each time."""
         if len(self._open) == 1:
             return tuple(self._open)
-        return (Stream.OUT, Stream.ERR) if self._turn is Stream.OUT else (Stream.ERR, Stream.OUT)
+        is_out = self._turn is Stream.OUT
+        if self._alone > 0:
+            self._alone -= 1
+            is_out = not is_out
+        return (Stream.OUT, Stream.ERR) if is_out else (Stream.ERR, Stream.OUT)
 
     def _take(self, stream: Stream) -> bytes:
         """Reads once. Empty when there is nothing now, or when the stream has ended."""
@@ -133,24 +154,31 @@ class Output:
             self.dropped_bytes += self._unread(stream)
             self._end(stream)
             return b""
+        is_busy = stream in self._is_grown
         try:
-            data = os.read(self._open[stream], CHUNK_BYTES)
+            data = os.read(self._open[stream], CHUNK_BYTES * _BUSY_CHUNKS if is_busy else CHUNK_BYTES)
         except BlockingIOError:
             return b""
         if not data:
             self._end(stream)
             return b""
-        if stream is Stream.OUT:
-            self.out_bytes += len(data)
-            self._turn = Stream.ERR
-        else:
-            self.err_bytes += len(data)
-            self._turn = Stream.OUT
+        self._count(stream, len(data))
+        self._turn = Stream.ERR if stream is Stream.OUT else Stream.OUT
         if stream in self._owed:
             self._owed[stream] -= len(data)
-        if len(data) == CHUNK_BYTES and stream not in self._is_grown:
+        if len(data) > CHUNK_BYTES:
+            starts = range(CHUNK_BYTES, len(data), CHUNK_BYTES)
+            self._read_ahead = [(stream, data[start : start + CHUNK_BYTES]) for start in reversed(starts)]
+            return data[:CHUNK_BYTES]
+        if len(data) == CHUNK_BYTES and not is_busy:
             self._grow(stream)
         return data
+
+    def _count(self, stream: Stream, size: int) -> None:
+        if stream is Stream.OUT:
+            self.out_bytes += size
+        else:
+            self.err_bytes += size
 
     def _is_late(self, stream: Stream) -> bool:
         """Whether what this pipe still has was written by others after the exit, and their time is over."""
