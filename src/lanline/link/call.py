@@ -77,11 +77,13 @@ class Call:
 
     # -- sending -------------------------------------------------------------------------------------------
 
-    async def send(self, item: Any) -> None:
+    async def send(self, item: Any, *, prefix: bytes = b"") -> None:
         """Sends one item, once there is credit for it and the connection takes more.
 
         Args:
             item: `bytes` (at most 1 MiB) as they are; anything else as msgpack.
+            prefix: the first bytes of an item that is bytes: a tag or a number before much output, which is not copied
+                for it.
 
         Raises:
             CallError: the call is over.
@@ -99,7 +101,7 @@ class Call:
                 await self._wait_credit()
             else:
                 break
-        self._session.send_item(self._number, body, raw=raw)
+        self._session.send_item(self._number, body, raw=raw, prefix=prefix)
         self._pump.wrote(len(body))
         self._burst += 1
         if self._burst == _BURST:

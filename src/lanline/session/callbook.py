@@ -164,8 +164,14 @@ class CallBook(ABC):
             record.is_starved = True
         return record.credit
 
-    def send_item(self, call: int, body: bytes, *, raw: bool = False) -> None:
+    def send_item(self, call: int, body: bytes, *, raw: bool = False, prefix: bytes = b"") -> None:
         """Sends one item on a call.
+
+        Args:
+            call: its number.
+            body: of the item.
+            raw: it is bytes as they are, not msgpack.
+            prefix: the item's first bytes, where putting them before the body would copy that.
 
         Raises:
             LocalProtocolError: the call is over or ended, or there is no credit.
@@ -174,9 +180,14 @@ class CallBook(ABC):
         record = self._record(call, CallStep.DATA_SENT)
         if record.credit <= 0:
             raise LocalProtocolError(f"call {call} has no credit left to send with")
-        if len(body) > self._limits.max_item_bytes:
-            raise MessageTooLarge(len(body), self._limits.max_item_bytes, "item")
-        record.credit -= self._emit(Kind.DATA, call, body, RAW if raw else 0)
+        size = len(prefix) + len(body)
+        if size > self._limits.max_item_bytes:
+            raise MessageTooLarge(size, self._limits.max_item_bytes, "item")
+        if prefix and size <= self._max_frame:
+            self._out += (_pack(size, Kind.DATA, RAW if raw else 0, call), prefix, body)
+            record.credit -= size + HEADER_BYTES
+        else:
+            record.credit -= self._emit(Kind.DATA, call, prefix + body if prefix else body, RAW if raw else 0)
 
     def consumed(self, call: int, size_bytes: int) -> None:
         """Gives credit back: the application has used up received items of this size, as their events said."""
