@@ -59,6 +59,16 @@ trap '[ -z "$_left" ] || kill $_left' EXIT
 """A program in the background is there once it has said something; it is ended with the page."""
 
 
+_END = """
+_end() {
+    lanline --home "$1" down && return
+    pid=$(cat "$1/node.lock")
+    tr '\\0' ' ' < "/proc/$pid/cmdline" | grep -qF "$1" && kill -9 "$pid"
+}
+"""
+"""Stops a node; one that does not stop is killed, by its number, if it still is a node of that folder."""
+
+
 @dataclass(frozen=True)
 class Deed:
     """One thing to be run, and what the page says it prints; nothing said is None."""
@@ -169,8 +179,8 @@ class Stage:
         finally:
             folders = [lock.parent for lock in self.home.rglob("node.lock")]
             if folders:
-                script = "".join(f"lanline --home '{folder}' down &\n" for folder in folders)
-                self.run(f"{script}wait\ntrue", self.home, seconds=_DOWN_SECONDS)
+                script = "".join(f"_end '{folder}' &\n" for folder in folders)
+                self.run(f"{_END}{script}wait\ntrue", self.home, seconds=_DOWN_SECONDS)
 
 
 def _on_our_network(text: str, network: str) -> str:
