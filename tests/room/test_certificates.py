@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 import ssl
 from datetime import UTC, datetime, timedelta
@@ -284,3 +285,16 @@ def test_a_request_for_another_kind_of_key_is_refused() -> None:
 def test_garbage_is_no_request(data: bytes) -> None:
     with pytest.raises(JoinFailed):
         certificates.check_request(data)
+
+
+def test_a_serial_number_below_one_is_refused_and_not_only_warned_of() -> None:
+    room = the_room()
+    der = room.node.public_bytes(Encoding.DER)
+    serial = room.node.serial_number.to_bytes((room.node.serial_number.bit_length() + 7) // 8, "big")
+    place = der.index(serial)
+    negative = der[:place] + bytes([serial[0] | 0x80]) + der[place + 1 :]
+    text = base64.encodebytes(negative).replace(b"\n", b"")
+    lines = [text[start : start + 64] for start in range(0, len(text), 64)]
+    pem = b"\n".join([b"-----BEGIN CERTIFICATE-----", *lines, b"-----END CERTIFICATE-----", b""])
+    with pytest.raises(StateDamaged):
+        certificates.parse_node_certificate(pem, room.authority)

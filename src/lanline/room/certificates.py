@@ -13,6 +13,7 @@ Chromium refuses every certificate below one.
 from __future__ import annotations
 
 import ipaddress
+import warnings
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -278,11 +279,15 @@ def _label(names: Sequence[str], suffix: str, what: str) -> str:
 
 def _parse(data: bytes, what: str) -> Certificate:
     from cryptography import x509
+    from cryptography.utils import CryptographyDeprecationWarning
 
     try:
-        certificate = x509.load_pem_x509_certificate(data[: MAX_CERTIFICATE_BYTES + 1])
+        with warnings.catch_warnings():
+            # What the library only warns of, such as a serial number below 1, no certificate of ours has.
+            warnings.simplefilter("error", CryptographyDeprecationWarning)
+            certificate = x509.load_pem_x509_certificate(data[: MAX_CERTIFICATE_BYTES + 1])
         same = certificate_pem(certificate) == data
-    except _library_errors() as error:
+    except (*_library_errors(), CryptographyDeprecationWarning) as error:
         raise StateDamaged(f"the {what} cannot be read") from error
     if not same:
         raise StateDamaged(f"the {what} is not what was written")
