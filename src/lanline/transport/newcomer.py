@@ -89,6 +89,7 @@ class Newcomer(Entry):
         "uid",
         "_house",
         "_sock",
+        "_handed_over",
         "_arrival",
         "_transport",
         "_task",
@@ -104,6 +105,7 @@ class Newcomer(Entry):
         self.uid = uid
         self._house = house
         self._sock: socket.socket | None = sock
+        self._handed_over: socket.socket | None = None
         self._arrival: Arrival | None = None
         self._transport: asyncio.BaseTransport | None = None
         self._task: asyncio.Task[None] | None = None
@@ -143,8 +145,8 @@ class Newcomer(Entry):
             self._close_socket(is_reset=True)
         elif stage is Stage.ATTACHING and self._task is not None:
             # Its end closes the socket (_attach_ended); it is not awaited here, the loop owns the task.
-            if self._sock is not None and self._sock.fileno() >= 0:
-                _reset_on_close(self._sock)
+            if self._handed_over is not None and self._handed_over.fileno() >= 0:
+                _reset_on_close(self._handed_over)
             self._task.cancel()
         elif stage is Stage.ATTACHED and self._transport is not None:
             _abort(self._transport)
@@ -228,31 +230,36 @@ class Newcomer(Entry):
         self._house.own(self._task)
 
     def _attach_ended(self, _task: asyncio.Task[None]) -> None:
-        """Closes what no transport took: TLS failed, or the task was cancelled before its first step."""
-        self._task = None
+        """Closes what no transport took: the factory failed, or the task was cancelled before its first step."""
+        self._task = self._handed_over = None
         self._close_socket(is_reset=False)
 
     async def _attached(self, entrance: Entrance, arrival: Arrival) -> None:
         assert self._sock is not None
+        sock = self._sock
         factory_error: list[Exception] = []
 
         def make() -> asyncio.BaseProtocol:
             try:
-                return entrance.factory(arrival)
+                protocol = entrance.factory(arrival)
             except Exception as error:
                 factory_error.append(error)
                 raise
+            # The loop makes its transport next, which owns the socket from then on and closes it whatever happens.
+            # Closing it here as well would give its descriptor to the next connection while the transport still
+            # reads from it.
+            self._sock, self._handed_over = None, sock
+            return protocol
 
         try:
-            tune(self._sock)
-            transport = await self._connect_accepted(entrance, make)
+            tune(sock)
+            transport = await self._connect_accepted(sock, entrance, make)
         except Exception as error:
             # connect_accepted_socket lets through whatever the factory raises, besides OSError and ssl's
             # errors.
             self._report(entrance, factory_error[0] if factory_error else None, error)
             self.forget()
             return
-        self._sock = None
         if self.standing is Standing.GONE:
             return  # the protocol has seen its end already
         self.stage, self._transport = Stage.ATTACHED, transport
@@ -260,15 +267,16 @@ class Newcomer(Entry):
             arrival.welcomed(None)
 
     async def _connect_accepted(
-        self, entrance: Entrance, make: Callable[[], asyncio.BaseProtocol]
+        self, sock: socket.socket, entrance: Entrance, make: Callable[[], asyncio.BaseProtocol]
     ) -> asyncio.BaseTransport:
-        assert self._sock is not None
-        timeout = self._house.limits.handshake if entrance.tls is not None else None
+        limits, is_tls = self._house.limits, entrance.tls is not None
         transport, _ = await self._house.loop.connect_accepted_socket(
             make,
-            self._sock,
+            sock,
             ssl=entrance.tls,
-            ssl_handshake_timeout=timeout,
+            ssl_handshake_timeout=limits.handshake if is_tls else None,
+            # One that is dropped in the very turn its handshake is done is closed politely; not for half a minute.
+            ssl_shutdown_timeout=limits.drain if is_tls else None,
         )
         return transport
 

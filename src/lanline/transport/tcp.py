@@ -136,14 +136,25 @@ async def attach(
     """
     loop = asyncio.get_running_loop()
     connect_over = loop.create_unix_connection if sock.family == socket.AF_UNIX else loop.create_connection
+    is_ours = True
+
+    def make() -> asyncio.BaseProtocol:
+        # The loop makes its transport next, which owns the socket from then on and closes it whatever happens. Closing
+        # it here as well would give its descriptor to the next connection while the transport still reads from it.
+        nonlocal is_ours
+        protocol = protocol_factory()
+        is_ours = False
+        return protocol
+
     try:
         # A little over our own timeout, so that it is ours that ends the wait and says so.
         handshake = timeout + 1.0 if tls is not None else None
         return await connect_over(
-            protocol_factory, sock=sock, ssl=tls, server_hostname=server_name, ssl_handshake_timeout=handshake
+            make, sock=sock, ssl=tls, server_hostname=server_name, ssl_handshake_timeout=handshake
         )
     except BaseException:
-        sock.close()
+        if is_ours:
+            sock.close()
         raise
 
 
