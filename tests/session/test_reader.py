@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from lanline.errors import MessageTooLarge
 from lanline.limits import LAN, Limits
-from lanline.session.frames import pack
+from lanline.session.calls import ASKED, Ask, CallRecord
+from lanline.session.frames import MORE, RAW, Kind, pack
 from lanline.session.reader import FrameReader
 
 Frame = tuple[int, int, int, bytes]
@@ -21,6 +22,8 @@ class _Got:
 
     def __init__(self, limits: Limits = LAN, *, paced: bool = True) -> None:
         self.frames: list[Frame] = []
+        self.asks: dict[int, CallRecord | Ask] = {}
+        self.answers: tuple[list[Ask], list[bytes]] = [], []
         self.reader = FrameReader(limits, paced=paced)
         self.reader.hello_received()
         self._receivers = [self._receiver(kind) for kind in range(256)]
@@ -29,7 +32,7 @@ class _Got:
         return lambda call, flags, body: self.frames.append((kind, call, flags, body))
 
     def take(self, data: bytes, now: float = 0.0) -> None:
-        self.reader.receive_data(data, now, self._receivers)
+        self.reader.receive_data(data, now, self._receivers, self.asks, self.answers)
 
 
 _frame = st.tuples(st.integers(0, 255), st.integers(0, 2**32 - 1), st.integers(0, 255), st.binary(max_size=300))
@@ -73,7 +76,7 @@ def test_a_frame_of_exactly_the_limit_comes_and_one_byte_more_does_not() -> None
 def test_before_the_hello_the_limit_is_smaller() -> None:
     reader = FrameReader(LAN, paced=True)
     with pytest.raises(MessageTooLarge, match="frame of 16385 bytes, limit 16384 bytes"):
-        reader.receive_data(pack(1, 0, b"x" * 16_385)[:10], 0.0, [])
+        reader.receive_data(pack(1, 0, b"x" * 16_385)[:10], 0.0, [], {}, ([], []))
 
 
 def test_frames_before_an_oversized_one_are_handed_over() -> None:
@@ -145,3 +148,21 @@ def test_there_is_no_pace_on_local_transports() -> None:
     got = _Got(paced=False)
     got.take(pack(5, 1, b"x" * 100)[:50], now=0.0)
     assert got.reader.due == float("inf")
+
+
+def test_the_plain_end_of_an_ask_is_an_answer_and_no_frame() -> None:
+    got, one, other = _Got(), Ask(), Ask()
+    got.asks.update({1: one, 3: other, 5: ASKED})
+    got.take(pack(Kind.END, 3, b"three") + pack(Kind.END, 1, b"one") + pack(Kind.END, 5, b"five"))
+    assert got.answers == ([other, one], [b"three", b"one"])
+    assert got.answers[0][0] is other
+    assert got.frames == [(Kind.END, 5, 0, b"five")]
+    assert list(got.asks) == [5]
+
+
+@pytest.mark.parametrize(("kind", "flags"), [(Kind.END, RAW), (Kind.END, MORE), (Kind.ERROR, 0), (Kind.DATA, 0)])
+def test_whatever_else_comes_for_an_ask_is_a_frame(kind: Kind, flags: int) -> None:
+    got = _Got()
+    got.asks[1] = Ask()
+    got.take(pack(kind, 1, b"x", flags))
+    assert got.frames == [(kind, 1, flags, b"x")] and 1 in got.asks and got.answers == ([], [])

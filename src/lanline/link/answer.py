@@ -1,4 +1,4 @@
-"""The answer that an ask waits for: the receiver the link keeps while a plain future is awaited.
+"""The answer that an ask waits for: what the session gives back with its result, while a plain future is awaited.
 
 A plain asyncio.Future on purpose: awaiting a subclass takes a slower path in the interpreter (0.34 of 0.95 us).
 """
@@ -9,14 +9,13 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-import msgspec
-
 from lanline.errors import CallFailed, Status, call_error
 from lanline.session import events
+from lanline.session.calls import Ask
 from lanline.session.frames import UNDECODABLE
 
 
-class Answer(msgspec.Struct):
+class Answer(Ask):
     """One answer to come.
 
     Fields: the future to resolve; how to turn the result's msgpack bytes into a value.
@@ -26,14 +25,18 @@ class Answer(msgspec.Struct):
     decode: Callable[[bytes], Any]
 
     def ended(self, event: events.Ended) -> None:
-        """The link hands over the result. The usual case is written out in `Link`."""
-        if self.future.done():
-            return
-        if event.raw:
+        """The link hands over a result of which there is more to say than its bytes."""
+        if not event.raw:
+            self.result(event.body)
+        elif not self.future.done():
             self.future.set_result(event.body)
-            return
+
+    def result(self, body: bytes) -> None:
+        """The link hands over the bytes of the result."""
+        if self.future.done():
+            return  # the asker was cancelled in this loop turn
         try:
-            value = self.decode(event.body) if event.body else None
+            value = self.decode(body) if body else None
         except UNDECODABLE as error:
             text = f"the answer is not of the type expected: {error}"
             self.future.set_exception(CallFailed(Status.BAD_MESSAGE, text))

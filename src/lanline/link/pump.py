@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Final, cast
+from typing import Any, Final, cast
 
 from lanline.errors import ProtocolError
 from lanline.limits import Limits
@@ -51,6 +51,7 @@ class Pump(asyncio.Protocol):
     Args:
         make_session: called with the time once the connection is there.
         connected: called with this pump once the session exists.
+        answered: called with the askers whose results have come, and the results, before `handle`. Raises nothing.
         handle: called with the events that have happened, in order. Raises nothing.
         writable: called when the peer takes bytes again, after a time in which it did not.
         lost: called once with a sentence when the connection is gone, whoever closed it.
@@ -62,6 +63,7 @@ class Pump(asyncio.Protocol):
         self,
         make_session: Callable[[float], Session],
         connected: Callable[[Pump], None],
+        answered: Callable[[list[Any], list[bytes]], None],
         handle: Callable[[list[Event]], None],
         writable: Callable[[], None],
         lost: Callable[[str], None],
@@ -71,6 +73,7 @@ class Pump(asyncio.Protocol):
     ) -> None:
         self._make_session = make_session
         self._connected = connected
+        self._answered = answered
         self._handle = handle
         self._writable = writable
         self._lost = lost
@@ -117,7 +120,11 @@ class Pump(asyncio.Protocol):
             self.session.receive_data(data, self._loop.time())
         except ProtocolError as error:
             self._closing = self._closing or str(error)
-        self._pass_events_on()
+        askers, results = self.session.answers()
+        if askers:
+            self._answered(askers, results)
+        if self.session.has_events:
+            self._pass_events_on()
         if not self.is_writable and self._owes_too_much():
             self.abort("the peer goes on asking and takes no answers")
         if not self.flush_is_due:

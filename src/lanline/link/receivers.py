@@ -1,12 +1,14 @@
 """Who hears of what happens on each call of a link: the answer of an ask, or a `Call`.
 
-An entry is there from the call's beginning until it is over, or until its handler on this side has ended.
+The session brings the answer of an ask along; a `Call` stands in the table here. An entry is there from the call's
+beginning until it is over, or until its handler on this side has ended.
 """
 
 from __future__ import annotations
 
 from typing import Protocol
 
+from lanline.link.answer import Answer
 from lanline.session import events
 from lanline.session.session import Session
 
@@ -39,19 +41,19 @@ class Receivers(dict[int, Receiver]):
 
     def ended(self, event: events.Ended) -> None:
         """Passes on that the peer has ended its half."""
-        receiver = self.pop(event.call, None) if event.over else self.get(event.call)
+        receiver = _asker(event) or (self.pop(event.call, None) if event.over else self.get(event.call))
         if receiver is not None:
             receiver.ended(event)
 
     def failed(self, event: events.Failed) -> None:
         """Passes on that a call did not end well."""
-        receiver = self.pop(event.call, None)
+        receiver = _asker(event) or self.pop(event.call, None)
         if receiver is not None:
             receiver.failed(event)
 
     def item_received(self, event: events.ItemReceived) -> None:
         """Passes an item on."""
-        receiver = self.get(event.call)
+        receiver = _asker(event) or self.get(event.call)
         if receiver is not None:
             receiver.item_received(event)
         else:
@@ -63,3 +65,9 @@ class Receivers(dict[int, Receiver]):
         receiver = self.get(event.call)
         if receiver is not None:
             receiver.credit_received()
+
+
+def _asker(event: events.Ended | events.Failed | events.ItemReceived) -> Answer | None:
+    """The answer that waits for what the event tells, where the call is an ask."""
+    asker = event.asker
+    return asker if isinstance(asker, Answer) else None

@@ -20,7 +20,7 @@ from typing import Final
 from lanline.errors import LocalProtocolError, MessageTooLarge, Status
 from lanline.limits import Limits
 from lanline.session import events, frames
-from lanline.session.calls import ABANDONED, ANSWERING, ASKED, CallRecord
+from lanline.session.calls import ABANDONED, ANSWERING, ASKED, Ask, CallRecord
 from lanline.session.frames import HEADER, HEADER_BYTES, LAST, MAX_CALL, MORE, RAW, Kind, openings
 from lanline.session.states import CALL_ROWS, CallState, CallStep, State
 
@@ -58,7 +58,7 @@ class CallBook(ABC):
         self._window = window
         self._peer_window = 0
         self._now = now
-        self._mine: dict[int, CallRecord] = {}
+        self._mine: dict[int, CallRecord | Ask] = {}
         self._theirs: dict[int, CallRecord] = {}
         self._next_call = int(side)
         self._deadlines: list[tuple[float, int]] = []
@@ -78,12 +78,12 @@ class CallBook(ABC):
 
     def is_under_way(self, call: int) -> bool:
         """Whether a call is neither over nor given up."""
-        record = self._table(call).get(call)
+        record = self._find(call)
         return record is not None and record is not ABANDONED
 
     # -- opening -------------------------------------------------------------------------------------------
 
-    def ask(self, endpoint: str, arguments: bytes) -> int:
+    def ask(self, endpoint: str, arguments: bytes, asker: Ask | None = None) -> int:
         """Begins a call on which this side sends nothing more, without a deadline. As `open(..., last=True)`.
 
         It is `open` with everything left out that most calls do without (0.25 of 1.0 us).
@@ -93,9 +93,9 @@ class CallBook(ABC):
         opening = openings.get(endpoint) or frames.encode_opening(endpoint)
         size = len(opening) + len(arguments)
         if self.state is not OPEN or len(mine) >= self._max_calls or size > self._max_frame or call > MAX_CALL:
-            return self._open(endpoint, arguments, last=True, now=None, timeout=None, window=0)
+            return self._open(endpoint, arguments, asker, last=True, now=None, timeout=None, window=0)
         self._next_call = call + 2
-        mine[call] = ASKED
+        mine[call] = asker or ASKED
         self._out += (_pack(size, 4, 4, call), opening, arguments)  # Kind.OPEN and LAST, as plain numbers
         return call
 
@@ -108,6 +108,7 @@ class CallBook(ABC):
         now: float | None = None,
         timeout: float | None = None,
         window: int = 0,
+        asker: Ask | None = None,
     ) -> int:
         """Begins a call.
 
@@ -118,6 +119,8 @@ class CallBook(ABC):
             now: the time, seconds; needed with a timeout.
             timeout: seconds until the call must be over; None for no deadline.
             window: bytes the answering side may have under way; 0 for the window of our HELLO.
+            asker: comes back with the answer, in `answers()`; or with an event, where there is more to say than a
+                result. Only for a call with `last`.
 
         Returns:
             The call's number.
@@ -127,11 +130,19 @@ class CallBook(ABC):
             MessageTooLarge: the arguments are over the limit of one item.
         """
         if last and timeout is None and not window:
-            return self.ask(endpoint, arguments)
-        return self._open(endpoint, arguments, last=last, now=now, timeout=timeout, window=window)
+            return self.ask(endpoint, arguments, asker)
+        return self._open(endpoint, arguments, asker, last=last, now=now, timeout=timeout, window=window)
 
     def _open(
-        self, endpoint: str, arguments: bytes, *, last: bool, now: float | None, timeout: float | None, window: int
+        self,
+        endpoint: str,
+        arguments: bytes,
+        asker: Ask | None,
+        *,
+        last: bool,
+        now: float | None,
+        timeout: float | None,
+        window: int,
     ) -> int:
         self._check_may_open()
         left_ms = 0
@@ -143,10 +154,10 @@ class CallBook(ABC):
         call = self._next_call
         self._next_call = call + 2
         if last and not window:
-            self._mine[call] = ASKED
+            self._mine[call] = asker or ASKED
         else:
             state = CallState.ASKED if last else CallState.STREAMING
-            self._mine[call] = CallRecord(state, self._peer_window, window or self._window)
+            self._mine[call] = CallRecord(state, self._peer_window, window or self._window, asker)
         if left_ms and timeout is not None:
             self._set_deadline((self._now if now is None else now) + timeout, call)
         self._emit(Kind.OPEN, call, body, LAST if last else 0)
@@ -259,7 +270,7 @@ class CallBook(ABC):
             return
         record = self._record(call, CallStep.CANCEL_SENT)
         self._emit(Kind.CANCEL, call, frames.encode_body(frames.sendable(reason)))
-        self._events.append(events.Failed(call, status, reason, {}, True))
+        self._events.append(events.Failed(call, status, reason, {}, True, record.asker))
         if record.state is CallState.ENDED:
             self._forget(call)
         else:
@@ -268,19 +279,23 @@ class CallBook(ABC):
 
     # -- private pieces ------------------------------------------------------------------------------------
 
-    def _table(self, call: int) -> dict[int, CallRecord]:
-        """The calls of the side that gives out this number: odd ones are the connecting side's."""
-        return self._theirs if (call ^ self.side) & 1 else self._mine
+    def _find(self, call: int) -> CallRecord | Ask | None:
+        """What is in the book for a call: odd numbers are the connecting side's."""
+        return self._theirs.get(call) if (call ^ self.side) & 1 else self._mine.get(call)
 
     def _own(self, call: int) -> CallRecord:
         """The record of a call that is under way, to be changed: a shared one is replaced by one of its own."""
-        table = self._table(call)
-        record = table[call]
-        if record is ASKED:
-            record = table[call] = CallRecord(CallState.ASKED, 0, self._window)
-        elif record is ANSWERING:
-            record = table[call] = CallRecord(CallState.ANSWERING, self._peer_window, 0)
-        return record
+        if (call ^ self.side) & 1:
+            record = self._theirs[call]
+            if record is ANSWERING:
+                record = self._theirs[call] = CallRecord(CallState.ANSWERING, self._peer_window, 0)
+            return record
+        mine = self._mine[call]
+        if isinstance(mine, Ask):
+            mine = self._mine[call] = CallRecord(CallState.ASKED, 0, self._window, mine)
+        elif mine is ASKED:
+            mine = self._mine[call] = CallRecord(CallState.ASKED, 0, self._window)
+        return mine
 
     def _record(self, call: int, step: CallStep) -> CallRecord:
         """The record of a call on which this side does something, in the state that follows."""
@@ -339,7 +354,7 @@ class CallBook(ABC):
         heap = self._deadlines
         while heap and heap[0][0] <= now:
             _, call = heapq.heappop(heap)
-            record = self._table(call).get(call)
+            record = self._find(call)
             if record is None or record is ABANDONED:
                 continue
             if call in self._mine:
@@ -350,15 +365,15 @@ class CallBook(ABC):
             else:
                 self._events.append(events.DeadlinePassed(call))
 
-    def _drop_unfinished(self, record: CallRecord) -> None:
+    def _drop_unfinished(self, record: CallRecord | Ask) -> None:
         """Forgets the frames of an item that will never be whole."""
-        if record.unfinished is not None:
+        if isinstance(record, CallRecord) and record.unfinished is not None:
             self._unfinished_bytes -= record.unfinished.pieces.size
             record.unfinished = None
 
     def _forget(self, call: int) -> None:
         """Takes a call off the books: it is over."""
-        self._drop_unfinished(self._table(call).pop(call))
+        self._drop_unfinished(self._theirs.pop(call) if (call ^ self.side) & 1 else self._mine.pop(call))
         if self.state is not OPEN:
             self._drained()
 

@@ -119,11 +119,11 @@ class CallFrames(CallBook):
             if whole is None:
                 return
             body = whole
-        self._events.append(events.ItemReceived(call, body, bool(flags & RAW), size))
+        self._events.append(events.ItemReceived(call, body, bool(flags & RAW), size, record.asker))
 
     def _end_received(self, call: int, flags: int, body: bytes) -> None:
         if self._mine.get(call) is ASKED and not flags & MORE:
-            # The answer to an ask: nothing below has anything to add.
+            # The answer to an ask without an asker: nothing below has anything to add.
             del self._mine[call]
             self._events.append(events.Ended(call, body, bool(flags & RAW), True))
             if self.state is not OPEN:
@@ -142,7 +142,7 @@ class CallFrames(CallBook):
         record.state = state
         record.window = 0  # nothing comes any more: no longer reserved for the peer
         is_over = state is CallState.ENDED
-        self._events.append(events.Ended(call, body, bool(flags & RAW), is_over))
+        self._events.append(events.Ended(call, body, bool(flags & RAW), is_over, record.asker))
         if is_over:
             self._forget(call)
 
@@ -157,7 +157,8 @@ class CallFrames(CallBook):
             status = Status.INTERNAL  # a later version's
         if status is Status.OK:
             raise RemoteProtocolError(f"call {call} ended with the error that it ended well")
-        self._events.append(events.Failed(call, status, failure.text, failure.details, failure.may_have_run))
+        failed = events.Failed(call, status, failure.text, failure.details, failure.may_have_run, record.asker)
+        self._events.append(failed)
         self._forget(call)
 
     def _credit_received(self, call: int, flags: int, body: bytes) -> None:
@@ -192,7 +193,7 @@ class CallFrames(CallBook):
 
     def _peer_record(self, call: int, step: CallStep, *, is_over: bool = False) -> CallRecord | None:
         """The record a frame belongs to, or None for a call that is over or given up; `is_over`: the frame ends it."""
-        record = self._table(call).get(call)
+        record = self._find(call)
         if record is None:
             self._late(call)
             return None

@@ -9,7 +9,9 @@ so a peer that sends without credit is known at the first frame.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import ClassVar, Final, final
+
+import msgspec
 
 from lanline.framing.base import Pieces
 from lanline.session.frames import HEADER_BYTES, Kind
@@ -38,6 +40,14 @@ class Unfinished:
         self.cost_bytes += len(body) + HEADER_BYTES
 
 
+class Ask(msgspec.Struct):
+    """What a driver wants back with the answer to an ask: it derives its own from this. For as long as nothing more has
+    to be remembered, it stands in the book in place of a record, so that an ask costs one entry in one table."""
+
+    state: ClassVar[CallState] = CallState.ASKED
+
+
+@final
 class CallRecord:
     """State of one call on one side.
 
@@ -49,11 +59,12 @@ class CallRecord:
         owed: bytes used up here that have not been given back to the peer yet.
         is_starved: the last attempt to send found no credit; the driver wants to hear of more.
         unfinished: the item or result of which frames are missing.
+        asker: what the driver gave with an ask.
     """
 
-    __slots__ = ("credit", "is_starved", "owed", "room", "state", "unfinished", "window")
+    __slots__ = ("asker", "credit", "is_starved", "owed", "room", "state", "unfinished", "window")
 
-    def __init__(self, state: CallState, credit: int, window: int) -> None:
+    def __init__(self, state: CallState, credit: int, window: int, asker: Ask | None = None) -> None:
         self.state = state
         self.credit = credit
         self.window = window
@@ -61,6 +72,7 @@ class CallRecord:
         self.owed = 0
         self.is_starved = False
         self.unfinished: Unfinished | None = None
+        self.asker = asker
 
     def __repr__(self) -> str:
         return f"<CallRecord {self.state.name} credit={self.credit} room={self.room}>"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from lanline.errors import Status
+from lanline.session.calls import Ask
 from lanline.session.frames import Hello
 
 
@@ -47,12 +48,14 @@ class Opened(Event, frozen=True):
 
 
 class ItemReceived(Event, frozen=True):
-    """One item of a call. `size` is what it took of the credit; give it back with `consumed` once it is used."""
+    """One item of a call. `size` is what it took of the credit; give it back with `consumed` once it is used. `asker`
+    is what the driver gave with an ask, here and below."""
 
     call: int
     body: bytes
     raw: bool
     size: int
+    asker: Ask | None = None
 
 
 class Ended(Event, frozen=True):
@@ -63,6 +66,7 @@ class Ended(Event, frozen=True):
     body: bytes
     raw: bool
     over: bool
+    asker: Ask | None = None
 
 
 class Failed(Event, frozen=True):
@@ -73,6 +77,7 @@ class Failed(Event, frozen=True):
     text: str
     details: dict[str, str]
     may_have_run: bool
+    asker: Ask | None = None
 
 
 class Cancelled(Event, frozen=True):

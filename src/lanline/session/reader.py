@@ -15,7 +15,8 @@ from typing import Final
 from lanline.errors import MessageTooLarge
 from lanline.framing.base import Pieces
 from lanline.limits import Limits
-from lanline.session.frames import HEADER, HEADER_BYTES
+from lanline.session.calls import Ask, CallRecord
+from lanline.session.frames import HEADER, HEADER_BYTES, Kind
 
 _GRACE: Final = 5.0
 """Seconds for a frame of no size: what a burst of loss on a bad network takes to be sent again."""
@@ -23,6 +24,7 @@ _GRACE: Final = 5.0
 _LAG: Final = 1.0
 """Seconds by which a check may be late. Beyond it our own side was busy, and the bytes may lie unread."""
 
+_END: Final = int(Kind.END)
 _unpack_from = HEADER.unpack_from
 
 
@@ -62,8 +64,17 @@ class FrameReader:
             self.due = now + _LAG
         return now >= self.due
 
-    def receive_data(self, data: bytes, now: float, receivers: Sequence[Callable[[int, int, bytes], None]]) -> None:
-        """Calls `receivers[kind](call, flags, body)` for each whole frame, in order.
+    def receive_data(
+        self,
+        data: bytes,
+        now: float,
+        receivers: Sequence[Callable[[int, int, bytes], None]],
+        asks: dict[int, CallRecord | Ask],
+        answers: tuple[list[Ask], list[bytes]],
+    ) -> None:
+        """Calls `receivers[kind](call, flags, body)` for each whole frame, in order; but an END without flags whose
+        call is an Ask takes that off `asks` and is put into `answers`: most frames of a busy asker, without a call for
+        each, nor an event (0.26 of 1.7 us of an ask).
 
         Raises:
             MessageTooLarge: a header announces more than the limit; the frames before it were handed over.
@@ -100,8 +111,15 @@ class FrameReader:
                 self._header = kind, flags, call
                 self._keep(data[body:], end - size, length, now if position else begun)
                 return
-            receivers[kind](call, flags, data[body:end])
             position = end
+            if kind == _END and not flags:
+                asker = asks.get(call)
+                if asker is not None and type(asker) is not CallRecord:  # isinstance takes 50 ns for a struct
+                    del asks[call]
+                    answers[0].append(asker)
+                    answers[1].append(data[body:end])
+                    continue
+            receivers[kind](call, flags, data[body:end])
         if position < size:
             self._keep(data[position:], HEADER_BYTES - (size - position), 0, now if position else begun)
 

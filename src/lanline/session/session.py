@@ -23,7 +23,7 @@ from lanline.limits import LAN, Limits
 from lanline.session import events, frames
 from lanline.session.callbook import Side
 from lanline.session.callframes import CallFrames
-from lanline.session.calls import ABANDONED, Unfinished
+from lanline.session.calls import ABANDONED, Ask, Unfinished
 from lanline.session.events import Event
 from lanline.session.frames import UNDECODABLE, Kind
 from lanline.session.keepalive import Keepalive
@@ -64,6 +64,7 @@ class Session(CallFrames):
         self._reader = FrameReader(limits, paced=keepalive)
         self._roster = Unfinished(Kind.ROSTER)
         self._has_roster = False
+        self._answers: tuple[list[Ask], list[bytes]] = [], []
         self._farewell = ""
         self._receivers_when_open = self._table_of_receivers()
         self._receivers = self._receivers_before_open()
@@ -101,7 +102,7 @@ class Session(CallFrames):
             self._keepalive.heard(now)
         self._now = now
         try:
-            self._reader.receive_data(data, now, self._receivers)
+            self._reader.receive_data(data, now, self._receivers, self._mine, self._answers)
         except ProtocolError as error:
             self._fail(str(error))
             raise
@@ -109,6 +110,8 @@ class Session(CallFrames):
             refusal = RemoteProtocolError(f"a frame's body is not what its kind says: {error}")
             self._fail(str(refusal))
             raise refusal from error
+        if self.state is State.DRAINING:
+            self._drained()
 
     def receive_eof(self, now: float, reason: str = "") -> None:
         """The peer's stream ended, or the connection is gone: every call under way is lost.
@@ -146,6 +149,12 @@ class Session(CallFrames):
         """What has happened since the last time, in order; handed over once."""
         happened, self._events = self._events, []
         return happened
+
+    def answers(self) -> tuple[list[Ask], list[bytes]]:
+        """The askers whose results have come, and the results; handed over once, and to be handled before the events.
+        A result that is raw, or came in several frames, comes as an `Ended` event instead."""
+        answers, self._answers = self._answers, ([], [])
+        return answers
 
     def next_event(self) -> Event | None:
         """The next of them alone, or None. For drivers that take one at a time."""
@@ -243,9 +252,9 @@ class Session(CallFrames):
             self._close(farewell.reason, clean=True)
             return
         for unserved in [one for one in self._mine if one > farewell.last_call]:
-            if self._mine[unserved] is not ABANDONED:
-                failed = events.Failed(unserved, Status.UNAVAILABLE, farewell.reason, {}, False)
-                self._events.append(failed)
+            if self.is_under_way(unserved):
+                asker = self._own(unserved).asker
+                self._events.append(events.Failed(unserved, Status.UNAVAILABLE, farewell.reason, {}, False, asker))
             self._drop_unfinished(self._mine.pop(unserved))
         self._drained()
 
@@ -266,11 +275,12 @@ class Session(CallFrames):
         """The only way to CLOSED: every call that is under way is told, and nothing is read any more."""
         self.state = State.CLOSED
         self._receivers[:] = [self._ignore] * len(self._receivers)
-        for calls in (self._mine, self._theirs):
-            for call, record in calls.items():
-                if record is not ABANDONED:
-                    self._events.append(events.Failed(call, Status.PEER_GONE, reason, {}, True))
-            calls.clear()
+        for call, record in (*self._mine.items(), *self._theirs.items()):
+            if record is not ABANDONED:
+                asker = record if isinstance(record, Ask) else record.asker
+                self._events.append(events.Failed(call, Status.PEER_GONE, reason, {}, True, asker))
+        self._mine.clear()
+        self._theirs.clear()
         self._deadlines.clear()
         self._events.append(events.Closed(reason, clean))
 
