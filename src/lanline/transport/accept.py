@@ -32,7 +32,7 @@ from lanline.transport.base import (
     unix_peer_text,
 )
 from lanline.transport.entrance import Entrance
-from lanline.transport.ledger import Ledger
+from lanline.transport.ledger import Ledger, Standing
 from lanline.transport.newcomer import Newcomer
 from lanline.transport.quiet import QuietLog
 
@@ -148,7 +148,7 @@ class AcceptLoop:
         if self._ledger.welcome(newcomer, member):
             return True
         self._refused += 1
-        if member is not None:
+        if member is not None and newcomer.standing is not Standing.GONE:  # else it was dropped a moment ago
             text = f"member {member} has {self.limits.max_connections_per_member} connections, limit per member"
             self._warn("member", f"refused {newcomer.peer_address}: {text}")
         return False

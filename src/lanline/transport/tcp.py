@@ -155,6 +155,10 @@ async def attach(
     except BaseException:
         if is_ours:
             sock.close()
+        elif not isinstance(loop, asyncio.BaseEventLoop):
+            # uvloop closes the descriptor itself, and where the connection ends in the very turn it was made, it tells
+            # the socket object nothing of it (create_connection attaches the object one turn later).
+            sock.detach()
         raise
 
 
