@@ -508,7 +508,7 @@ def test_statistics_count_calls_and_bytes(address: str, run: Run[Any]) -> None:
             assert (there.asked, there.served, there.under_way) == (0, 6, 0)
             assert here.sent_bytes == there.received_bytes > 500
             assert here.received_bytes == there.sent_bytes > 500
-            assert here.round_trip is None
+            assert here.round_trip is None or here.round_trip >= 0
             async with asyncio.TaskGroup() as group:
                 group.create_task(link.ask("desk.wait", "x"))
                 await desk.until("x begun")

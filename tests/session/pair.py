@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
 from lanline.errors import ProtocolError
@@ -109,6 +109,6 @@ def only(happened: list[Event], kind: type[_E]) -> _E:
     return found[0]
 
 
-def kinds(happened: list[Event]) -> list[str]:
+def kinds(happened: Sequence[Event]) -> list[str]:
     """The names of what happened."""
     return [type(event).__name__ for event in happened]

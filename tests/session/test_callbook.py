@@ -223,7 +223,7 @@ def test_a_gibibyte_streams_on_small_credit_frames() -> None:
         pair.told_right.clear()
         pair.exchange()
     assert not pair.errors
-    mine, theirs = pair.left._mine[call], pair.right._theirs[call]
+    mine, theirs = pair.left._own(call), pair.right._own(call)
     assert mine.credit == theirs.room
     assert theirs.room + theirs.owed == 4096
 

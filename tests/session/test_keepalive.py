@@ -91,7 +91,7 @@ def test_a_pong_tells_the_round_trip_on_both_clocks() -> None:
     assert ponged.round_trip == pytest.approx(0.25)
 
 
-@pytest.mark.parametrize("stamp", [0, 15_000_000_001])
+@pytest.mark.parametrize("stamp", [1, 15_000_000_001])
 def test_a_pong_for_a_ping_never_sent_is_refused(stamp: int) -> None:
     one = opened()
     one.deadline_passed(15.0)

@@ -9,6 +9,7 @@ import pytest
 from lanline.errors import LocalProtocolError, MessageTooLarge, RemoteProtocolError, Status
 from lanline.limits import LAN
 from lanline.session import events, frames
+from lanline.session.calls import Ask
 from lanline.session.frames import LAST, MORE, Kind
 from lanline.session.session import Session, Side
 from lanline.session.states import CONNECTION, State, Step
@@ -35,7 +36,7 @@ def test_both_sides_say_hello_at_once_and_open_when_both_have_welcomed() -> None
     pair.right.send_welcome()
     pair.exchange()
     assert pair.left.is_open and pair.right.is_open
-    assert kinds(pair.told_left) == kinds(pair.told_right) == ["Greeted", "Welcomed"]
+    assert kinds(pair.told_left)[:2] == kinds(pair.told_right)[:2] == ["Greeted", "Welcomed"]
 
 
 def test_a_hello_says_what_the_peer_is() -> None:
@@ -351,6 +352,89 @@ def test_events_and_bytes_are_handed_over_once() -> None:
     assert pair.right.next_event() is None
     assert pair.right.events() == []
     assert pair.left.data_to_send() == [] and not pair.left.has_data_to_send
+
+
+# -- asks with an asker --------------------------------------------------------------------------------------
+
+
+class _Asker(Ask):
+    """What a driver wants back."""
+
+    name: str
+
+
+def test_a_result_comes_back_with_its_asker_and_without_an_event() -> None:
+    pair = SessionPair()
+    askers = [_Asker(name) for name in ("one", "two", "three")]
+    calls = [pair.left.ask("a.b", NOTHING, asker) for asker in askers]
+    pair.exchange()
+    for call in reversed(calls):
+        pair.right.send_end(call, b"\x05")
+    pair.exchange()
+    answered, results = pair.left.answers()
+    assert answered == askers[::-1] and results == [b"\x05"] * 3
+    assert pair.left.answers() == ([], []) and pair.told_left == []
+    assert pair.left.calls == pair.right.calls == 0
+
+
+def test_a_result_that_is_raw_or_large_comes_as_an_event_with_its_asker() -> None:
+    for body, raw in ((b"\x00", True), (b"x" * 70_000, False)):
+        pair, asker = SessionPair(), _Asker("one")
+        call = pair.left.ask("a.b", NOTHING, asker)
+        pair.exchange()
+        pair.right.send_end(call, body, raw=raw)
+        pair.exchange()
+        assert pair.left.answers() == ([], [])
+        assert only(pair.told_left, events.Ended).asker is asker
+
+
+def test_whatever_else_happens_to_an_ask_brings_its_asker_along() -> None:
+    pair, asker = SessionPair(), _Asker("one")
+    calls = [pair.left.ask("a.b", NOTHING, asker) for _ in range(4)]
+    calls.append(pair.left.open("a.b", NOTHING, last=True, now=0.0, timeout=1.0, asker=asker))
+    pair.exchange()
+    pair.right.send_error(calls[0], Status.REFUSED, "no")
+    pair.right.send_item(calls[1], b"not one answer but many")
+    pair.left.cancel(calls[2])
+    pair.exchange()
+    pair.left.deadline_passed(1.0)
+    pair.left.close()
+    pair.exchange()
+    told = [event for event in pair.told_left if isinstance(event, events.Failed | events.ItemReceived)]
+    assert sorted(kinds(told)) == ["Failed"] * 5 + ["ItemReceived"]
+    assert {event.call for event in told} == set(calls)
+    assert all(event.asker is asker for event in told)
+
+
+def test_an_ask_that_crosses_a_goaway_brings_its_asker_along() -> None:
+    pair, asker = SessionPair(), _Asker("one")
+    pair.right.go_away()
+    pair.left.ask("a.b", NOTHING, asker)
+    pair.exchange()
+    assert only(pair.told_left, events.Failed).asker is asker
+
+
+def test_the_last_answer_ends_a_draining_session() -> None:
+    pair, asker = SessionPair(), _Asker("one")
+    call = pair.left.ask("a.b", NOTHING, asker)
+    pair.exchange()
+    pair.left.go_away()
+    pair.right.send_end(call, b"\x05")
+    pair.exchange()
+    assert pair.left.answers() == ([asker], [b"\x05"])
+    assert pair.left.is_closed and only(pair.told_left, events.Closed).clean
+
+
+def test_an_answer_cut_in_two_by_the_network_is_an_answer_all_the_same() -> None:
+    for cut_at in range(1, 15):
+        one, asker = opened(Side.CONNECTING), _Asker("one")
+        data = frames.pack(Kind.END, one.ask("a.b", NOTHING, asker), b"\xa3hey")
+        one.receive_data(data[:cut_at], 0.0)
+        one.receive_data(data[cut_at:], 0.0)
+        answered, results = one.answers()
+        told = one.events()
+        assert (answered, results) == ([asker], [b"\xa3hey"]) or only(told, events.Ended).asker is asker
+        assert one.calls == 0
 
 
 def test_a_session_says_what_it_is() -> None:
