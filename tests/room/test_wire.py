@@ -17,7 +17,7 @@ from lanline.link.link import Link
 from lanline.roles import Role
 from lanline.room.guards import LocalGuard, RoomGuard
 from lanline.room.identity import Identity, load_identity
-from lanline.room.wire import SIGN, LinkEnd, TlsWire, places
+from lanline.room.wire import LinkEnd, TlsWire, places
 from lanline.testing.room import Room
 
 QUICK = LAN._replace(connect=2.0)
@@ -204,3 +204,9 @@ def test_a_place_that_makes_no_sense_is_said_so(room: Room, place: str) -> None:
 def test_places_are_hosts_and_ports_as_they_are_dialled() -> None:
     assert places(("10.0.0.7", "fe80::1"), 9527) == ("10.0.0.7:9527", "[fe80::1]:9527")
     assert all(place.endswith(":9527") for place in places((), 9527)) and places((), 9527)
+
+
+def test_a_large_room_has_room_for_a_quarter_of_it_on_the_way_in_and_a_small_one_what_it_had() -> None:
+    assert for_room_of(30, LAN).max_strangers == LAN.max_strangers
+    assert for_room_of(1000, LAN).max_strangers == 250
+    assert for_room_of(1000, LAN._replace(max_strangers=400)).max_strangers == 400

@@ -17,7 +17,7 @@ from lanline.link.client import open_link
 from lanline.link.guard import Guard
 from lanline.link.link import Link
 from lanline.link.service import Endpoint
-from lanline.room.doorway import Doorkeeper
+from lanline.room.doorway import SIGN, Doorkeeper
 from lanline.room.identity import Identity
 from lanline.room.interfaces import own_addresses
 from lanline.room.names import certificate_name
@@ -25,9 +25,6 @@ from lanline.session.session import Side
 from lanline.transport import tcp, unix
 from lanline.transport.base import Arrival, Listener
 from lanline.transport.entrance import BULK_PREFIX, DOOR_PREFIX, TLS_PREFIX, Entrance
-
-SIGN: Final = b"this is a lanline node; it talks to members of its room only (lanline join HOST on a new machine)\r\n"
-"""What anybody else is told before the connection is closed."""
 
 EVERYWHERE: Final = frozenset(("*", "0.0.0.0", "::"))  # noqa: S104 - compared with, not bound to
 """Words for every interface."""
@@ -124,7 +121,7 @@ class TlsWire:
         self._identity = identity
         self._bind = bind
         self._wanted_port = port
-        self._limits = limits
+        self._limits = for_room_of(len(identity.book.current.members), limits)
         self._listeners: list[Listener] = []
 
     def __repr__(self) -> str:
@@ -193,6 +190,13 @@ class TlsWire:
         """One of our addresses of the same family as the peer's; None leaves it to the system."""
         same = [own for own in self.hosts if (":" in own) == (":" in host)]
         return same[0] if same else None
+
+
+def for_room_of(members: int, limits: Limits) -> Limits:
+    """The limits with room for so many members on their way in as come at once when the hub of a large room returns:
+    a quarter of them, if that is more than `max_strangers`. With 64 places a thousand members drop each other in the
+    middle of their handshakes, and the last is back two tries later (benchmarks/hub_restart.py)."""
+    return limits._replace(max_strangers=max(limits.max_strangers, members // 4))
 
 
 def places(hosts: tuple[str, ...], port: int) -> tuple[str, ...]:
