@@ -15,9 +15,10 @@ from lanline.errors import AddressError, ConnectFailed, ListenFailed
 from lanline.limits import LAN, Limits
 from lanline.link.link import Link
 from lanline.roles import Role
+from lanline.room.doorway import SIGN
 from lanline.room.guards import LocalGuard, RoomGuard
 from lanline.room.identity import Identity, load_identity
-from lanline.room.wire import LinkEnd, TlsWire, places
+from lanline.room.wire import LinkEnd, TlsWire, for_room_of, places
 from lanline.testing.room import Room
 
 QUICK = LAN._replace(connect=2.0)
