@@ -160,7 +160,8 @@ class TypedPeer:
         self._decode = msgspec.msgpack.Decoder(Response).decode
         self._decode_text = msgspec.msgpack.Decoder(str).decode
         self._drain_is_due = False
-        self._loop.add_reader(socket.getsockopt(zmq.FD), self._drain)
+        self._fd = int(socket.getsockopt(zmq.FD))
+        self._loop.add_reader(self._fd, self._drain)
 
     async def ask(self, endpoint: str, *arguments: Any) -> Any:
         """One answer."""
@@ -177,7 +178,7 @@ class TypedPeer:
 
     def close(self) -> None:
         """Stops listening."""
-        self._loop.remove_reader(self._socket.getsockopt(zmq.FD))
+        self._loop.remove_reader(self._fd)
 
     def _drain(self) -> None:
         self._drain_is_due = False
