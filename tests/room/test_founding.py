@@ -55,7 +55,7 @@ def test_a_founder_is_hub_and_owner_and_its_folder_is_private(folder: StateFolde
     assert folder.path.stat().st_mode & 0o777 == 0o700
 
 
-@pytest.mark.parametrize(("room", "node"), [("Lab", "hub-1"), ("lab", "hub"), ("all", "pc1"), ("lab", "../x")])
+@pytest.mark.parametrize(("room", "node"), [("Lab", "hub-1"), ("lab", "members"), ("all", "pc1"), ("lab", "../x")])
 def test_a_name_that_is_not_allowed_founds_nothing(folder: StateFolder, room: str, node: str) -> None:
     with pytest.raises(UsageError, match="cannot be a"):
         found(folder, room, node, Settings(), None)

@@ -174,7 +174,7 @@ def test_a_taken_name_a_removed_key_and_a_bad_request_change_nothing(desk: Desk)
         (request("pc7"), UsageError, "the name pc7 is taken"),
         (request("pc9", key), RoomError, "in room lab already, as pc7"),
         (request("pc8", removed), RoomError, "was removed from room lab and stays out"),
-        (request("hub"), UsageError, "cannot be a node name"),
+        (request("others"), UsageError, "cannot be a node name"),
         (request("../x"), UsageError, "cannot be a node name"),
         (JoinRequest("pc9", b"nonsense"), JoinFailed, "cannot be read"),
     ):
