@@ -95,7 +95,7 @@ class CallBook(ABC):
         if self.state is not OPEN or len(mine) >= self._max_calls or size > self._max_frame or call > MAX_CALL:
             return self._open(endpoint, arguments, asker, last=True, now=None, timeout=None, window=0)
         self._next_call = call + 2
-        mine[call] = asker or ASKED
+        mine[call] = ASKED if asker is None else asker
         self._out += (_pack(size, 4, 4, call), opening, arguments)  # Kind.OPEN and LAST, as plain numbers
         return call
 
@@ -154,7 +154,7 @@ class CallBook(ABC):
         call = self._next_call
         self._next_call = call + 2
         if last and not window:
-            self._mine[call] = asker or ASKED
+            self._mine[call] = ASKED if asker is None else asker
         else:
             state = CallState.ASKED if last else CallState.STREAMING
             self._mine[call] = CallRecord(state, self._peer_window, window or self._window, asker)
