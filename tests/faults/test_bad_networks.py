@@ -1,15 +1,18 @@
 """Links over bad networks: half-open, slow, sliced, cut and reset; and peers that take their time on purpose.
 
-Through the fault proxy and over real sockets, with short limits, so that minutes are parts of a second.
+Through the fault proxy and over real sockets, on both event loops, with short limits, so that minutes are parts of a
+second.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
+import uvloop
 
 from lanline.errors import CallLost, ConnectFailed, LanlineError
 from lanline.limits import LAN, Limits
@@ -20,6 +23,8 @@ from lanline.room.identity import load_identity
 from lanline.room.names import certificate_name
 from lanline.testing.proxy import FaultProxy, Faults
 from lanline.testing.room import Room, real_room, until
+
+Run = Callable[[Coroutine[Any, Any, None]], None]
 
 IMPATIENT = LAN._replace(ping_after=0.1, gone_after=0.4, handshake=0.5, connect=2.0, stall=0.3, unsent_bytes=256 * 1024)
 
@@ -39,6 +44,13 @@ class Talk(Service):
         """So many times 16 KiB."""
         for _ in range(chunks):
             yield bytes(16 * 1024)
+
+
+@pytest.fixture(params=[asyncio.run, uvloop.run], ids=["asyncio", "uvloop"])
+def run(request: pytest.FixtureRequest) -> Run:
+    """Both event loops: what becomes of a broken connection is their business, and they differ."""
+    loop: Run = request.param
+    return loop
 
 
 @pytest.fixture(autouse=True)
@@ -64,7 +76,7 @@ async def behind_proxy(faults: Faults, seed: int, limits: Limits = IMPATIENT) ->
 
 
 @pytest.mark.parametrize("faults", [Faults(), Faults(slice_bytes=5), Faults(delay=0.005, jitter=0.01)], ids=str)
-def test_what_only_slows_or_slices_changes_nothing(faults: Faults, seed: int) -> None:
+def test_what_only_slows_or_slices_changes_nothing(run: Run, faults: Faults, seed: int) -> None:
     async def main() -> None:
         async with behind_proxy(faults, seed, LAN) as (room, proxy):
             await room.wait_together()
@@ -73,10 +85,10 @@ def test_what_only_slows_or_slices_changes_nothing(faults: Faults, seed: int) ->
             received = [len(chunk) async for chunk in link.stream("talk.flood", 8)]
             assert received == [16 * 1024] * 8 and proxy.figures.connections == 1
 
-    asyncio.run(main())
+    run(main())
 
 
-def test_a_half_open_link_is_gone_on_both_sides_when_its_silence_is_over(seed: int) -> None:
+def test_a_half_open_link_is_gone_on_both_sides_when_its_silence_is_over(run: Run, seed: int) -> None:
     async def main() -> None:
         async with behind_proxy(Faults(), seed) as (room, proxy):
             await room.wait_together()
@@ -94,10 +106,10 @@ def test_a_half_open_link_is_gone_on_both_sides_when_its_silence_is_over(seed: i
             proxy.faults = Faults()
             await room.wait_together()
 
-    asyncio.run(main())
+    run(main())
 
 
-def test_a_silent_but_living_link_is_kept_by_its_pings(seed: int) -> None:
+def test_a_silent_but_living_link_is_kept_by_its_pings(run: Run, seed: int) -> None:
     async def main() -> None:
         async with behind_proxy(Faults(), seed) as (room, _):
             await room.wait_together()
@@ -108,11 +120,13 @@ def test_a_silent_but_living_link_is_kept_by_its_pings(seed: int) -> None:
             await until(lambda: asyncio.get_running_loop().time() > began + 2 * IMPATIENT.gone_after)
             assert link.is_open
 
-    asyncio.run(main())
+    run(main())
 
 
 @pytest.mark.parametrize("after", [0, 1, 300, 1500, 2500, 4000])
-def test_a_connection_cut_at_any_place_is_a_failure_that_says_so_and_is_tried_again(after: int, seed: int) -> None:
+def test_a_connection_cut_at_any_place_is_a_failure_that_says_so_and_is_tried_again(
+    run: Run, after: int, seed: int
+) -> None:
     async def main() -> None:
         async with behind_proxy(Faults(cut_after=after, is_resetting=bool(after % 2)), seed) as (room, proxy):
             await until(lambda: proxy.figures.connections >= 1)
@@ -122,10 +136,10 @@ def test_a_connection_cut_at_any_place_is_a_failure_that_says_so_and_is_tried_ag
             proxy.faults = Faults()
             await room.wait_together()
 
-    asyncio.run(main())
+    run(main())
 
 
-def test_a_call_whose_link_is_reset_is_lost_and_never_hangs(seed: int) -> None:
+def test_a_call_whose_link_is_reset_is_lost_and_never_hangs(run: Run, seed: int) -> None:
     async def main() -> None:
         async with behind_proxy(Faults(), seed) as (room, proxy):
             link = await room["pc2"].link_to("hub-1")
@@ -136,7 +150,7 @@ def test_a_call_whose_link_is_reset_is_lost_and_never_hangs(seed: int) -> None:
             outcomes = await asyncio.gather(*calls, return_exceptions=True)
             assert all(isinstance(outcome, CallLost) for outcome in outcomes)
 
-    asyncio.run(main())
+    run(main())
 
 
 async def tls_link(room: Room) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -158,7 +172,7 @@ async def hub_alone(limits: Limits = IMPATIENT) -> AsyncIterator[Room]:
         yield room
 
 
-def test_a_member_that_says_nothing_after_its_handshake_is_dropped_in_time() -> None:
+def test_a_member_that_says_nothing_after_its_handshake_is_dropped_in_time(run: Run) -> None:
     async def main() -> None:
         async with hub_alone() as room:
             reader, writer = await tls_link(room)
@@ -169,10 +183,10 @@ def test_a_member_that_says_nothing_after_its_handshake_is_dropped_in_time() -> 
             assert asyncio.get_running_loop().time() - began < 2
             writer.close()
 
-    asyncio.run(main())
+    run(main())
 
 
-def test_a_frame_that_trickles_is_dropped_and_others_are_served_meanwhile() -> None:
+def test_a_frame_that_trickles_is_dropped_and_others_are_served_meanwhile(run: Run) -> None:
     async def main() -> None:
         async with hub_alone(IMPATIENT._replace(handshake=5.0)) as room:
             slow = [await tls_link(room) for _ in range(4)]
@@ -187,10 +201,10 @@ def test_a_frame_that_trickles_is_dropped_and_others_are_served_meanwhile() -> N
             for _, writer in slow:
                 writer.close()
 
-    asyncio.run(main())
+    run(main())
 
 
-def test_a_reader_that_takes_nothing_is_dropped_and_costs_the_others_nothing() -> None:
+def test_a_reader_that_takes_nothing_is_dropped_and_costs_the_others_nothing(run: Run) -> None:
     async def main() -> None:
         async with hub_alone() as room:
             await room.start("pc2")
@@ -210,7 +224,7 @@ def test_a_reader_that_takes_nothing_is_dropped_and_costs_the_others_nothing() -
             call.cancel("over")
             deaf.abort("over")
 
-    asyncio.run(main())
+    run(main())
 
 
 async def deaf_link(room: Room) -> Link:
@@ -221,7 +235,7 @@ async def deaf_link(room: Room) -> Link:
     return link
 
 
-def test_a_hub_that_is_not_there_is_named_with_its_address() -> None:
+def test_a_hub_that_is_not_there_is_named_with_its_address(run: Run) -> None:
     async def main() -> None:
         async with hub_alone() as room:
             address = room.hub.addresses[0]
@@ -230,10 +244,10 @@ def test_a_hub_that_is_not_there_is_named_with_its_address() -> None:
             with pytest.raises(ConnectFailed, match=f"{address.port}"):
                 await room["pc2"].link_to("hub-1")
 
-    asyncio.run(main())
+    run(main())
 
 
-def test_every_error_of_a_bad_network_is_one_of_ours(seed: int) -> None:
+def test_every_error_of_a_bad_network_is_one_of_ours(run: Run, seed: int) -> None:
     async def main() -> None:
         async with hub_alone() as room:
             address = room.hub.addresses[0]
@@ -252,4 +266,4 @@ def test_every_error_of_a_bad_network_is_one_of_ours(seed: int) -> None:
                 assert (await node.link_to("hub-1")).is_open
                 await room.stop("pc2")
 
-    asyncio.run(main())
+    run(main())

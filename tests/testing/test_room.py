@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
+from typing import Any
 
 import pytest
+import uvloop
 
 from lanline.errors import ConnectFailed
 from lanline.limits import LAN
@@ -55,8 +57,9 @@ async def _meet(rooms: Rooms) -> bool:
         return bool(await (await room["pc2"].link_to("pc4")).ask("name.tell") == "pc4")
 
 
-def test_a_real_room_meets() -> None:
-    assert asyncio.run(_meet(real_room))
+@pytest.mark.parametrize("run", [asyncio.run, uvloop.run], ids=["asyncio", "uvloop"])
+def test_a_real_room_meets(run: Callable[[Coroutine[Any, Any, bool]], bool]) -> None:
+    assert run(_meet(real_room))
 
 
 def test_a_memory_room_meets_in_virtual_time() -> None:
