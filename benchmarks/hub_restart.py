@@ -22,6 +22,7 @@ import statistics
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ from lanline.room.node import Node
 from lanline.room.paths import StateFolder
 from lanline.room.presence import News
 from lanline.room.settings import Settings
-from lanline.testing.room import HUB
+from lanline.testing.room import HUB, until
 from lanline.transport.tls import mutual_context
 
 MEMBERS = 1000
@@ -106,12 +107,15 @@ async def be_members(path: Path, port: int, count: int) -> None:
     words = loop.run_in_executor(None, sys.stdin.readline)
     while word := (await words).strip():
         since = float(word)
-        while not all(member.is_here and member.came_at > since for member in members):
-            await asyncio.sleep(0.01)
+        await until(partial(_all_back, members, since), "everybody to come back", timeout=60)
         say(came=sorted(member.came_at for member in members))
         words = loop.run_in_executor(None, sys.stdin.readline)
     for task in tasks:
         task.cancel()
+
+
+def _all_back(members: list[Member], since: float) -> bool:
+    return all(member.is_here and member.came_at > since for member in members)
 
 
 async def shake_hands(path: Path, port: int, count: int) -> None:
