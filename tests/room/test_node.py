@@ -9,6 +9,7 @@ import os
 import shutil
 import time
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
@@ -421,6 +422,24 @@ def test_a_local_program_cannot_attend_in_the_name_of_its_node() -> None:
     asyncio.run(main())
 
 
+@pytest.mark.parametrize("bind", ["::1", "*"])
+def test_a_room_on_ipv6_and_one_on_every_interface_meet_and_know_where_they_are(bind: str) -> None:
+    async def main() -> None:
+        async with asyncio.timeout(10), real_room(3, is_started=False) as room, AsyncExitStack() as nodes:
+            hub = await nodes.enter_async_context(Node(room.folders["hub-1"], settings=Settings(bind, 0)))
+            place = f"[::1]:{hub.addresses[0].port}"
+            two, three = [
+                await nodes.enter_async_context(Node(room.folders[name], settings=Settings(bind, 0, (place,))))
+                for name in ("pc2", "pc3")
+            ]
+            await until(lambda: all(len(node.presence.online) == 3 for node in (hub, two, three)))
+            assert two.presence.of("pc3").addresses == (f"[::1]:{three.addresses[0].port}",)
+            assert await (await two.link_to("pc3")).ask("room.ping") == "pong"
+            assert await (await hub.link_to("pc3")).ask("room.ping") == "pong"
+
+    asyncio.run(main())
+
+
 # -- rosters and keys -----------------------------------------------------------------------------------------
 
 
@@ -562,3 +581,17 @@ def test_the_log_names_who_goes_and_nothing_from_a_peer_is_raw(caplog: pytest.Lo
     with caplog.at_level(logging.INFO):
         clock.run(main())
     assert "\x1b" not in caplog.text
+
+
+def test_the_round_trip_to_a_member_is_known_within_a_second_of_its_coming() -> None:
+    def unknown(node: Node) -> list[str]:
+        others = [line for line in node.member_lines("@all") if not (line.is_hub or line.is_self)]
+        return [line.name for line in others if line.round_trip <= 0]
+
+    async def main() -> None:
+        async with real_room(3) as room:
+            for node in room.nodes.values():
+                await until(lambda node=node: not unknown(node), f"{node.name} to know", timeout=1.0)
+            assert not any(map(unknown, room.nodes.values()))
+
+    asyncio.run(main())
