@@ -10,6 +10,7 @@ import shutil
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -588,10 +589,13 @@ def test_the_round_trip_to_a_member_is_known_within_a_second_of_its_coming() -> 
         others = [line for line in node.member_lines("@all") if not (line.is_hub or line.is_self)]
         return [line.name for line in others if line.round_trip <= 0]
 
+    def all_known(node: Node) -> bool:
+        return not unknown(node)
+
     async def main() -> None:
         async with real_room(3) as room:
             for node in room.nodes.values():
-                await until(lambda node=node: not unknown(node), f"{node.name} to know", timeout=1.0)
+                await until(partial(all_known, node), f"{node.name} to know", timeout=1.0)
             assert not any(map(unknown, room.nodes.values()))
 
     asyncio.run(main())
