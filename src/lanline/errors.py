@@ -92,9 +92,7 @@ class LanlineError(Exception):
 
 
 class UsageError(LanlineError, ValueError):
-    """What was asked for makes no sense as written.
-
-    Try: the same words with --help, which shows the form and an example."""
+    """What was asked for makes no sense as written."""
 
     exit_code = 2
 
@@ -102,7 +100,7 @@ class UsageError(LanlineError, ValueError):
 class AddressError(UsageError):
     """The text is not an address.
 
-    Try: tcp://192.168.1.7:9000, udp://*:9529, unix:///tmp/x.sock or mem://name."""
+    Try: tcp://192.168.1.7:9000, tls://desk.example:9000, unix:///tmp/x.sock or mem://name."""
 
 
 class TargetError(UsageError):

@@ -274,3 +274,19 @@ def test_a_certificate_of_another_room_in_the_folder_makes_no_member(desk: Desk)
     with pytest.raises(StateDamaged, match="not this room's"):
         desk.hub.admit(request("pc7"), Role.MEMBER)
     assert desk.names() == ["hub-1"]
+
+
+def test_that_a_running_hub_was_opened_is_in_the_audit_first(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.hub._key = None
+    with monkeypatch.context() as patch:
+
+        def full(*_: object, **__: object) -> int:
+            raise StateNotSaved("no space left on device")
+
+        patch.setattr(desk.audit, "append", full)
+        with pytest.raises(StateNotSaved):
+            desk.hub.unlock(None, desk.owner)
+    assert repr(desk.hub).startswith("<Hub locked")
+    desk.hub.unlock(None, desk.owner)
+    assert repr(desk.hub).startswith("<Hub open")
+    assert desk.lines()[-1]["what"] == "unlock"

@@ -92,5 +92,7 @@ def refusal(caller: Caller, endpoint: Endpoint) -> str | None:
     if least is not None and (caller.role is None or caller.role < least):
         who = caller.name or "this caller"
         has = caller.role.word if caller.role is not None else "no role"
+        if endpoint.doing:
+            return f"{endpoint.doing} takes the role {least.word}; {who} is {has}"
         return f"{endpoint.name} needs the role {least.word}; {who} has {has}"
     return None

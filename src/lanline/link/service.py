@@ -51,6 +51,7 @@ class _Declaration:
     role: Role | None
     is_local: bool
     is_bulk: bool
+    doing: str
 
 
 @dataclass(slots=True)
@@ -72,6 +73,7 @@ class Endpoint:
         is_local: only callers on this node's own Unix socket may ask it.
         is_bulk: calls begin with the large window.
         summary: first line of its docstring.
+        doing: what asking it is called in a refusal, such as `inviting`; empty: its name.
         decode: from the msgpack array of arguments to a tuple.
         invoke: the method.
         fill: puts the caller and the call among the arguments, for a method that wants them; else None.
@@ -87,13 +89,16 @@ class Endpoint:
     decode: Callable[[Any], tuple[Any, ...]]
     invoke: Callable[..., Any]
     fill: Callable[[tuple[Any, ...], Caller, Call | None], tuple[Any, ...]] | None
+    doing: str = ""
     counts: Counts = field(default_factory=Counts, compare=False)
 
 
 @overload
 def endpoint(method: _Method, /) -> _Method: ...
 @overload
-def endpoint(*, role: Role | None = None, local: bool = False, bulk: bool = False) -> Callable[[_Method], _Method]: ...
+def endpoint(
+    *, role: Role | None = None, local: bool = False, bulk: bool = False, doing: str = ""
+) -> Callable[[_Method], _Method]: ...
 def endpoint(
     method: Callable[..., Any] | None = None,
     /,
@@ -101,6 +106,7 @@ def endpoint(
     role: Role | None = None,
     local: bool = False,
     bulk: bool = False,
+    doing: str = "",
 ) -> Any:
     """Makes a method of a Service something a peer can ask.
 
@@ -109,10 +115,11 @@ def endpoint(
             none is needed.
         local: only people on this machine, over the node's own Unix socket.
         bulk: each call begins with 4 MiB of credit instead of 256 KiB.
+        doing: what people call it, as in `inviting takes the role operator`: for a refusal that a person reads.
     """
 
     def declare(method: Callable[..., Any]) -> Callable[..., Any]:
-        setattr(method, _MARK, _Declaration(role, local, bulk))
+        setattr(method, _MARK, _Declaration(role, local, bulk, doing))
         return method
 
     return declare if method is None else declare(method)
@@ -146,7 +153,7 @@ class Service:
             ],
         }
 
-    @endpoint(role=Role.MEMBER)
+    @endpoint(role=Role.GUEST)
     def stats(self) -> dict[str, dict[str, int]]:
         """Calls and failures of each endpoint since the start."""
         return {
@@ -229,6 +236,7 @@ def _make(name: str, method: Callable[..., Any], declaration: _Declaration) -> E
         decode=_decoder(name, fields),
         invoke=method,
         fill=_filler(kinds),
+        doing=declaration.doing,
     )
 
 

@@ -45,6 +45,10 @@ log = logging.getLogger("lanline.room")
 PREFACE: Final = DOOR_PREFIX + b"\x01"
 """First bytes at the door: the prefix and the version."""
 
+SIGN: Final = b"this is a lanline node; it talks to members of its room only (lanline join HOST on a new machine)\r\n"
+"""What a node tells whoever begins with nothing it knows, before it closes. A door that is shut is not there: whoever
+knocks reads this too."""
+
 _PATIENCE: Final = 5.0
 """Seconds a stranger has for its next message."""
 
@@ -206,6 +210,7 @@ class _HungUp(JoinFailed):
 def _converse(sock: socket.socket, joiner: JoinerSide, deadline: float) -> Joined:
     framing = LengthPrefixed(max_message_bytes=MAX_FOURTH_BYTES)
     decoder = framing.decoder()
+    head = held = b""
     try:
         sock.sendall(PREFACE + framing.encode(joiner.start()))
         while joiner.state is not State.DONE:
@@ -214,21 +219,45 @@ def _converse(sock: socket.socket, joiner: JoinerSide, deadline: float) -> Joine
             chunk = sock.recv(64 * 1024)
             if not chunk:
                 raise _ended(joiner)
-            for message in decoder.receive_data(chunk):
+            head = (head + chunk)[: len(SIGN)]
+            if head == SIGN:
+                raise _shut()
+            held += chunk
+            if SIGN.startswith(head):  # never a message: that begins with the high byte of its length, 0
+                continue
+            for message in decoder.receive_data(held):
                 answer = joiner.receive(message)
                 if answer is not None:
                     sock.sendall(framing.encode(answer))
+            held = b""
     except OSError as error:
         if isinstance(error, TimeoutError):
             raise JoinFailed("the hub did not answer in time") from error
         raise _ended(joiner) from error
     except RemoteProtocolError as error:
-        raise JoinFailed(
-            f"what answers there is no hub with an open door: {error}",
-            advice="open an invitation with lanline invite on the hub, and check the address and port.",
-        ) from error
+        raise _no_hub(head, error) from error
     assert joiner.result is not None, "a joiner that is done has a result"
     return joiner.result
+
+
+def _shut() -> JoinFailed:
+    return JoinFailed(
+        "no invitation is open at that machine: it was used up or has ended, or it is not the hub",
+        advice="open one with lanline invite on the hub, and use the address that it shows.",
+    )
+
+
+def _no_hub(head: bytes, error: RemoteProtocolError) -> JoinFailed:
+    """Whoever answers there says what no hub of this version says."""
+    if head.startswith(b"\0"):
+        return JoinFailed(
+            f"the hub's answer cannot be read: {error}", advice="look for another version of lanline there."
+        )
+    begins = repr(clean(head[:40].decode("ascii", "backslashreplace").strip()))
+    return JoinFailed(
+        f"something else than lanline answers there: it begins with {begins}",
+        advice="check the address and the port: lanline invite on the hub shows both.",
+    )
 
 
 def _ended(joiner: JoinerSide) -> JoinFailed:

@@ -85,17 +85,24 @@ class Hub:
         """
         return is_authority_locked(_key_file(folder))
 
-    def unlock(self, passphrase: str | None) -> None:
+    def unlock(self, passphrase: str | None, caller: Caller | None = None) -> None:
         """Opens the authority key. Takes a quarter of a second when it is encrypted: call it in a thread.
+
+        Args:
+            passphrase: of the key; None where it is not encrypted.
+            caller: who opens it in a running hub, for the audit; None at a start, which leaves no record.
 
         Raises:
             AuthorityLocked: the passphrase is wrong or missing. StateDamaged: the key file is not what was written.
+            StateNotSaved: the audit could not be written; the hub stays locked.
         """
         key = open_authority_key(_key_file(self._folder), passphrase)
         if public_key_hash(key) != self._book.current.room_id:
             raise StateDamaged(
                 "the authority key is not this room's", advice="restore authority.key from the hub's backup."
             )
+        if caller is not None:
+            self._audit.append("unlock", who=_who(caller))
         self._key = key
 
     def _open_key(self) -> PrivateKey:

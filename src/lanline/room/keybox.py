@@ -84,7 +84,7 @@ def open_box(data: bytes, passphrase: str | None, *, purpose: str) -> bytes:
     if box.kdf == "none":
         return box.secret
     if passphrase is None:
-        raise AuthorityLocked(f"the {purpose} is encrypted and needs its passphrase")
+        raise AuthorityLocked(f"the {purpose.replace('-', ' ')} is encrypted and needs its passphrase")
     from cryptography.exceptions import InvalidTag
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
@@ -94,7 +94,7 @@ def open_box(data: bytes, passphrase: str | None, *, purpose: str) -> bytes:
     except InvalidTag:
         # The seal was whole, so the bytes are those that were written: only the passphrase can be wrong.
         raise AuthorityLocked(
-            f"the passphrase does not open the {purpose}",
+            f"the passphrase does not open the {purpose.replace('-', ' ')}",
             advice="type it again; capitals, and the keyboard's language, count.",
         ) from None
 

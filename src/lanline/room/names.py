@@ -26,10 +26,10 @@ ROOM_DOMAIN: Final = "lanline.internal"
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
 
 RESERVED_NAMES: Final = frozenset(
-    {"all", "others", "online", "me", "self", "hub", "localhost", "lanline"}
+    {"all", "others", "online", "localhost"}
     | {word + plural for word in ("guest", "member", "operator", "owner") for plural in ("", "s")}
 )
-"""Words that mean something else in a target, on a command line or in a certificate."""
+"""Words that mean something else: groups of a target, and every machine's name for itself."""
 
 
 def check_name(name: str, *, what: str = "name") -> str:
@@ -50,7 +50,7 @@ def check_name(name: str, *, what: str = "name") -> str:
         )
     if name in RESERVED_NAMES:
         raise UsageError(
-            f"{name!r} cannot be a {what}: the word has a meaning in targets",
+            f"{name!r} cannot be a {what}: the word means something else there",
             advice=f"{name}-1, or another word.",
         )
     return name

@@ -138,12 +138,16 @@ def explain_rule(rule: Rule) -> str:
     """The rule in one or two sentences for people, with a warning where it lets more through than it seems
     to.
     """
-    who = " and ".join(rule.members) or (f"{len(rule.keys)} keys" if rule.keys else f"every {rule.role} of the room")
+    who = " and ".join(rule.members) or (_keys(len(rule.keys)) if rule.keys else f"every {rule.role} of the room")
     what = ", ".join(rule.programs) or ", ".join(f"the recipe {name}" for name in rule.recipes) or "any command"
     may = "may run" if rule.allow else "may not run"
     wide = [one for one in rule.programs if one.rpartition("/")[2] in ANYTHING or "python" in one]
     warning = f" Note: {', '.join(wide)} can start any other program." if wide and rule.allow else ""
     return f"{rule.name}: {who} {may} {what} on this machine.{warning}"
+
+
+def _keys(count: int) -> str:
+    return "the member with one key" if count == 1 else f"the members with {count} keys"
 
 
 def _free_name(name: str, policy: Policy) -> str:

@@ -49,7 +49,7 @@ class RoomService(Service):
         async for news in self._node.attendance.attend(caller, self._node.arrived(caller), report):
             yield news
 
-    @endpoint(role=Role.OPERATOR)
+    @endpoint(role=Role.OPERATOR, doing="inviting")
     async def invite(self, role: Role, uses: int, ttl: float | None, caller: Caller) -> Invited:
         """Opens an invitation; operators and owners only by an owner."""
         hub = self._hub()
@@ -57,12 +57,12 @@ class RoomService(Service):
         lives = invitation.closes_at - time.monotonic()
         return Invited(invitation.code.text, role.word, uses, lives, self._node.reachable_at())
 
-    @endpoint(role=Role.OPERATOR)
+    @endpoint(role=Role.OPERATOR, doing="removing a member")
     async def remove(self, name: str, caller: Caller) -> None:
         """Takes a member out of the room; operators and owners only by an owner."""
         self._hub().remove(caller, name)
 
-    @endpoint(role=Role.OWNER)
+    @endpoint(role=Role.OWNER, doing="giving roles")
     async def set_role(self, name: str, role: Role, caller: Caller) -> None:
         """Gives a member another role."""
         self._hub().set_role(caller, name, role)
@@ -98,24 +98,24 @@ class NodeService(Service):
         self._node.request_stop()
 
     @endpoint(role=Role.GUEST, local=True)
-    async def unlock(self, passphrase: str) -> None:
+    async def unlock(self, passphrase: str, caller: Caller) -> None:
         """Opens the authority key on the hub."""
         if self._node.hub is None:
             raise UsageError(f"there is nothing to unlock here: the hub of this room is {self._node.hub_name}")
-        await asyncio.to_thread(self._node.hub.unlock, passphrase)
+        await asyncio.to_thread(self._node.hub.unlock, passphrase, caller)
 
-    @endpoint(role=Role.OPERATOR, local=True)
+    @endpoint(role=Role.OPERATOR, local=True, doing="inviting")
     async def invite(self, role: Role, uses: int, ttl: float | None, caller: Caller) -> Invited:
         """Opens an invitation at the hub."""
         answer: Invited = await self._at_hub(self._room.invite, role, uses, ttl, caller=caller, returns=Invited)
         return answer
 
-    @endpoint(role=Role.OPERATOR, local=True)
+    @endpoint(role=Role.OPERATOR, local=True, doing="removing a member")
     async def remove(self, name: str, caller: Caller) -> None:
         """Takes a member out of the room."""
         await self._at_hub(self._room.remove, name, caller=caller)
 
-    @endpoint(role=Role.OWNER, local=True)
+    @endpoint(role=Role.OWNER, local=True, doing="giving roles")
     async def set_role(self, name: str, role: Role, caller: Caller) -> None:
         """Gives a member another role."""
         await self._at_hub(self._room.set_role, name, role, caller=caller)

@@ -17,7 +17,7 @@ from typing import Final
 from lanline.address import Address
 from lanline.errors import ChannelBroken, ConnectFailed, ListenFailed
 
-_START_FIRST: Final = "start the server first, or check the address: `lanline status` on that machine shows its port."
+_START_FIRST: Final = "start the server first, or check the address and the port."
 _FIREWALL: Final = "check that the machine is on, that the address is right, and that no firewall is in between."
 _MORE_DESCRIPTORS: Final = "close what is not needed, or raise the limit (ulimit -n)."
 
@@ -263,7 +263,7 @@ def _in_use(address: Address) -> ListenFailed:
 
     from lanline.transport.occupant import occupant_of_port  # here: a client never needs it, and it costs 2 ms
 
-    owner = occupant_of_port(address.port)
+    owner = occupant_of_port(address.host, address.port)
     by = f" by {owner}" if owner else ""
     return ListenFailed(
         f"port {address.port} is in use{by}: {address} cannot be served",

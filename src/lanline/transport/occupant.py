@@ -8,7 +8,9 @@ Source: proc_pid_net(5): column 2 local address and port (hex), 4 state (0A is L
 
 from __future__ import annotations
 
+import ipaddress
 import os
+import sys
 from pathlib import Path
 from typing import Final
 
@@ -16,10 +18,18 @@ from lanline.clean import clean
 
 _LISTEN: Final = "0A"
 
+_Address = ipaddress.IPv4Address | ipaddress.IPv6Address | None
+"""None: every address of this machine."""
 
-def occupant_of_port(port: int) -> str:
-    """Who listens on this TCP port: `nginx (process 812)`, `user 33`, or empty when it cannot be known."""
-    sockets = _listening_sockets(port)
+
+def occupant_of_port(host: str, port: int) -> str:
+    """Who keeps this address from being served: `nginx (process 812)`, `user 33`, or empty when it cannot be known.
+
+    Args:
+        host: what was to be listened on; a wildcard (`*`, `0.0.0.0`, `::`) and a name meet every address.
+        port: TCP port.
+    """
+    sockets = _listening_sockets(_address(host), port)
     if not sockets:
         return ""
     for process, link in _open_sockets():
@@ -28,8 +38,8 @@ def occupant_of_port(port: int) -> str:
     return f"a process of user {next(iter(sockets.values()))}"
 
 
-def _listening_sockets(port: int) -> dict[str, str]:
-    """The sockets that listen on the port: `socket:[inode]` -> uid."""
+def _listening_sockets(host: _Address, port: int) -> dict[str, str]:
+    """The sockets that listen on the port, and on the address or on all: `socket:[inode]` -> uid."""
     wanted = f":{port:04X}"
     found: dict[str, str] = {}
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
@@ -39,9 +49,33 @@ def _listening_sockets(port: int) -> dict[str, str]:
             continue  # not Linux, or IPv6 is off
         for line in lines:
             columns = line.split()
-            if columns[1].endswith(wanted) and columns[3] == _LISTEN:
+            if not columns[1].endswith(wanted) or columns[3] != _LISTEN:
+                continue
+            theirs = _plain(ipaddress.ip_address(_network_order(columns[1].partition(":")[0])))
+            if None in (host, theirs) or host == theirs:
                 found[f"socket:[{columns[9]}]"] = columns[7]
     return found
+
+
+def _address(host: str) -> _Address:
+    try:
+        return _plain(ipaddress.ip_address(host.partition("%")[0]))
+    except ValueError:
+        return None
+
+
+def _plain(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> _Address:
+    """An IPv4 address that is written as IPv6 is the IPv4 one; the address of all is None."""
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    plain = mapped or address
+    return None if plain.is_unspecified else plain
+
+
+def _network_order(digits: str) -> bytes:
+    """The bytes of an address: the kernel prints it in words of 4 bytes, each in the machine's own order."""
+    data = bytes.fromhex(digits)
+    words = (data[at : at + 4] for at in range(0, len(data), 4))
+    return b"".join(word[::-1] if sys.byteorder == "little" else word for word in words)
 
 
 def _open_sockets() -> list[tuple[int, str]]:

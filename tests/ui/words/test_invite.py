@@ -23,7 +23,8 @@ def test_in_a_pipe_the_code_stands_alone(hub: Machine) -> None:
     done = hub.run("invite", "--ttl", "10s")
     assert CODE.fullmatch(done.out.rstrip("\n"))
     assert done.out.count("\n") == 1
-    assert f"lanline join {hub.place()} --allow-run" in done.err
+    assert f"lanline join {hub.place()}\n" in done.err
+    assert "Add --allow-run where operators may run commands." in done.err
     assert "For one machine as member, for the next 10 s." in done.err
 
 
@@ -66,7 +67,7 @@ def test_what_makes_no_sense_is_named(hub: Machine, options: list[str], says: st
 def test_a_member_that_is_no_operator_is_told_whom_to_ask(room: Room) -> None:
     done = room.pc10.run("invite")
     assert (done.code, done.out) == (4, "")
-    assert "needs the role operator; pc10 has member" in done.err
+    assert "inviting takes the role operator; pc10 is member" in done.err
     assert "lanline members role" in done.err
 
 

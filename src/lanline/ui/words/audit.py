@@ -85,7 +85,7 @@ def _verify(console: Console, folder: StateFolder) -> int:
         if report.is_whole:
             console.line(
                 Painted("whole", "green"),
-                f": {report.lines} lines in {report.segments} segment(s), none changed or missing",
+                f": {report.lines} lines in {_segments(report.segments)}, none changed or missing",
             )
             console.line(f"last hash: {report.last_hash}")
             console.note(
@@ -96,6 +96,10 @@ def _verify(console: Console, folder: StateFolder) -> int:
             f"the audit is damaged: {report.problem}", advice="copy the folder elsewhere before anything else is done."
         )
     return 0
+
+
+def _segments(count: int) -> str:
+    return "1 segment" if count == 1 else f"{count} segments"
 
 
 def _fitting(options: Namespace, folder: StateFolder) -> Iterator[dict[str, Any]]:

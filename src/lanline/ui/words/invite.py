@@ -54,5 +54,6 @@ def invite(arguments: list[str], console: Console, folder: StateFolder) -> int:
     machines = "one machine" if made.uses == 1 else f"{made.uses} machines"
     console.note(f"For {machines} as {made.role}, for the next {show_duration(made.ttl)}. On each of them:")
     for place in made.addresses:
-        console.note("  ", Painted(f"lanline join {join_place(place)} --allow-run", "cyan"))
+        console.note("  ", Painted(f"lanline join {join_place(place)}", "cyan"))
+    console.note("Add --allow-run where operators may run commands.")
     return 0

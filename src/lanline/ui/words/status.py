@@ -65,7 +65,7 @@ def _hub(now: NodeStatus) -> Lines:
         yield "authority", key, "yellow" if now.is_locked else None
         yield (
             "door",
-            f"{now.invitations} invitation(s) open" if now.invitations else "shut: no invitation is open",
+            _door(now.invitations),
             None,
         )
     elif now.waiting_for:
@@ -73,6 +73,12 @@ def _hub(now: NodeStatus) -> Lines:
         yield "hub", f"it last confirmed the roster {show_duration(now.roster_age)} ago (running time)", None
     else:
         yield "hub", f"{now.hub}, connected", "green"
+
+
+def _door(invitations: int) -> str:
+    if not invitations:
+        return "shut: no invitation is open"
+    return "1 invitation is open" if invitations == 1 else f"{invitations} invitations are open"
 
 
 def _runs(now: NodeStatus) -> Lines:
