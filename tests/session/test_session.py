@@ -317,6 +317,8 @@ def test_the_end_of_the_stream_loses_calls() -> None:
 
 def test_a_slow_frame_ends_the_session_with_the_rule() -> None:
     one = opened()
+    one.deadline_passed(0.0)
+    sent(one)  # its own PING
     one.receive_data(PING[:11], 2.0)
     due = one.next_deadline()
     assert due == 2.0 + 5.0 + (len(PING) - 10) / 1024

@@ -146,10 +146,16 @@ class Attendance:
         for part in news_of_roster(data):
             self._tell(part)
 
-    async def spread_changes(self) -> None:
-        """Tells everybody what changed, gathered; runs as long as the hub does."""
+    async def spread_changes(self, look: Callable[[], object] = tuple) -> None:
+        """Tells everybody what changed, gathered; runs as long as the hub does.
+
+        Args:
+            look: called before each gathering, to put into `presence` what nobody reports: round trips. By default
+                nothing.
+        """
         while True:
             await asyncio.sleep(GATHER)
+            look()
             self.spread_now()
 
     def spread_now(self) -> None:

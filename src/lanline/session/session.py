@@ -2,7 +2,8 @@
 
 Bytes and the time go in; bytes, events and a deadline come out. The same object runs under asyncio (`link/pump.py`),
 under a blocking socket (`link/blocking.py`) and in rooms of memory. After **every** call of a verb below, the driver
-must send what `data_to_send()` gives, handle what `events()` gives, and arm its timer for `next_deadline()`.
+must send what `data_to_send()` gives, handle what `answers()` (if it gives askers) and `events()` give, and arm its
+timer for `next_deadline()`.
 
 `now` is seconds on any clock that only goes forward, the same for all calls on one session.
 
@@ -224,6 +225,8 @@ class Session(CallFrames):
             for kind, receiver in self._receivers_when_open.items():
                 self._receivers[kind] = receiver
             self._events.append(events.Welcomed())
+            if self._keepalive is not None:
+                self._keepalive.opened(self._now)
 
     # -- the end -------------------------------------------------------------------------------------------
 
