@@ -23,7 +23,8 @@ from lanline.link.caller import Caller
 from lanline.link.link import Link
 from lanline.link.service import Service, collect
 from lanline.roles import Role
-from lanline.room import policy, presence
+from lanline.room import policy as rules
+from lanline.room import presence
 from lanline.room.alarms import Alarms
 from lanline.room.attendance import Arrived, Attendance
 from lanline.room.audit import AuditLog
@@ -39,9 +40,9 @@ from lanline.room.hub import Hub
 from lanline.room.hublink import HubLink
 from lanline.room.identity import Identity, load_identity
 from lanline.room.links import LinkBook
+from lanline.room.livepolicy import LivePolicy
 from lanline.room.lock import NodeLock
 from lanline.room.paths import StateFolder, ensure_folder
-from lanline.room.policyfile import load_policy
 from lanline.room.presence import News, PresenceBook, Report
 from lanline.room.records import MemberLine, NodeStatus
 from lanline.room.saving import Saver
@@ -55,7 +56,10 @@ from lanline.room.wire import LinkEnd, TlsWire, Wire, places
 log = logging.getLogger("lanline.room")
 
 ROUND: Final = 30.0
-"""Seconds between two rounds of housekeeping: idle links, round trips, what is saved."""
+"""Seconds between two rounds of housekeeping: idle links, what is saved."""
+
+POLICY_ROUND: Final = 2.0
+"""Seconds between two looks at the policy file that no command has caused: so that the room hears of a change."""
 
 MakeWire = Callable[[Identity, Settings, Limits], Wire]
 
@@ -120,11 +124,11 @@ class Node:
     def _load(self, folder: StateFolder, settings: Settings | None) -> None:
         self.identity = load_identity(folder)
         self.settings = settings or load_settings(folder)
-        self.policy = load_policy(folder.policy)
         self.freshness = load_freshness(folder)
         rows, note = load_cache(folder.presence, presence.KIND, tuple[presence.Presence, ...])
         self.presence = PresenceBook(rows or ())
         self.audit = AuditLog(folder.audit)
+        self._policy = LivePolicy(folder.policy, self.audit)
         self._alarms = Alarms(self.audit)
         if note:
             self._alarms.note(note)
@@ -165,10 +169,13 @@ class Node:
         await self._wire.open(self._members_end, people_end, self._doorkeeper)
         if self.hub is not None:
             self._note_own_presence()
-            self._own(self.attendance.spread_changes())
+            self._own(self.attendance.spread_changes(self._measure))
         else:
             self.hub_link = HubLink(self.hub_name, self.link_to, self.report, self._learn, self.presence.all_offline)
             self._own(self.hub_link.keep())
+        loop = asyncio.get_running_loop()
+        self._policy.changed = lambda: loop.call_soon_threadsafe(self._policy_changed)
+        self._own(self._watch_policy())
         self._own(self._keep_house())
 
     async def stop(self) -> None:
@@ -179,6 +186,7 @@ class Node:
         """
         async with self._stopping:
             self._wire.stop_accepting()
+            self._policy.changed = _unheard
             for task in self._tasks:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -232,6 +240,11 @@ class Node:
         """This machine's role in the roster; guest once it was removed."""
         line = self.identity.own_line
         return line.role if line is not None else Role.GUEST
+
+    @property
+    def policy(self) -> rules.Policy:
+        """What this machine runs for others, as its file says now."""
+        return self._policy.now()
 
     @property
     def hub_name(self) -> str:
@@ -311,13 +324,13 @@ class Node:
 
     def decide(
         self, caller: Caller, argv: tuple[str, ...], environment: Mapping[str, str], folder: str
-    ) -> policy.Allowed | policy.Refused:
+    ) -> rules.Allowed | rules.Refused:
         """See Context."""
         now = boot_clock()
         is_stale = self.hub is None and self.freshness.is_stale(now)
-        machine = policy.Machine.here(stale=self.freshness.explain(now) if is_stale else "")
-        who = policy.Caller(caller.name, caller.role or Role.GUEST, caller.key_hash)
-        return policy.decide(self.policy, who, policy.Request(argv, environment, folder), machine)
+        machine = rules.Machine.here(stale=self.freshness.explain(now) if is_stale else "")
+        who = rules.Caller(caller.name, caller.role or Role.GUEST, caller.key_hash)
+        return rules.decide(self.policy, who, rules.Request(argv, environment, folder), machine)
 
     def watch_members(self, changed: Callable[[Change], None]) -> None:
         """See Context."""
@@ -404,17 +417,35 @@ class Node:
         self.presence.learn(news)
         self.freshness.confirmed(boot_clock())
 
+    def _measure(self) -> None:
+        self.presence.measure({link.caller.name: link.round_trip for link in self._links.all()})
+
+    async def _watch_policy(self) -> None:
+        while True:
+            await asyncio.sleep(POLICY_ROUND)
+            if not self._policy.is_current:
+                await asyncio.to_thread(self._policy.now)
+
+    def _policy_changed(self) -> None:
+        """The room is told what this node says of itself now."""
+        if self.hub_link is not None:
+            self.hub_link.report_anew()
+        else:
+            self._note_own_presence()
+
     async def _keep_house(self) -> None:
         while True:
             await asyncio.sleep(ROUND)
             if self.hub_link is not None and self.hub_link.is_there:
                 self.freshness.confirmed(boot_clock())
-            if self.hub is not None:
-                self.presence.measure({link.caller.name: link.round_trip for link in self._links.all()})
             now = asyncio.get_running_loop().time()
             await self._links.close_idle(lambda link: link.caller.name == self.hub_name, now=now)
             self._keeper.save_again()
             await self._saver.save_changes()
+
+
+def _unheard() -> None:
+    """A policy that changes while the node stops is nobody's news."""
 
 
 def _tls_wire(identity: Identity, settings: Settings, limits: Limits) -> Wire:

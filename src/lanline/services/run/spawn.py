@@ -21,6 +21,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from lanline.room.descriptors import give_first_limit
 from lanline.services.run import mark as marks
 from lanline.services.run.outcome import Exited, Lost, Signaled, SpawnFailed
 
@@ -100,6 +101,7 @@ def spawn(
                 start_new_session=True,
                 bufsize=0,
             )
+        give_first_limit(popen.pid)  # some microseconds after it began: nothing else costs as little
         pidfd = _open_pidfd(popen.pid)
         on_failure.pop_all()
     return Spawned(popen, popen.pid, pidfd, out_fd, err_fd)
