@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from lanline.errors import NodeAlreadyRunning, StateNotSaved, StateUnsafe
-from lanline.room.lock import NodeLock, is_locked, last_holder
+from lanline.room.lock import NodeLock, is_held_by, is_locked, last_holder
 
 
 def test_a_second_node_is_refused_and_told_who_runs(tmp_path: Path) -> None:
@@ -72,3 +72,13 @@ def test_a_link_in_the_locks_place_is_refused(tmp_path: Path) -> None:
 def test_a_missing_folder_is_said(tmp_path: Path) -> None:
     with pytest.raises(StateNotSaved, match="cannot be made"):
         NodeLock(tmp_path / "none" / "node.lock")
+
+
+def test_who_holds_it_is_seen_by_the_file_it_has_open(tmp_path: Path) -> None:
+    path = tmp_path / "node.lock"
+    assert not is_held_by(path, os.getpid())
+    with NodeLock(path):
+        assert is_held_by(path, os.getpid())
+        assert not is_held_by(path, os.getppid())
+        assert not is_held_by(path, 2**22 + 1), "there is no such process"
+    assert not is_held_by(path, os.getpid())

@@ -101,6 +101,17 @@ def test_it_may_have_as_many_descriptors_as_the_system_allows(stopped: Machine) 
     assert line.split()[3] == line.split()[4]
 
 
+def test_a_job_has_the_limit_that_the_node_was_started_with(stopped: Machine) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(256, hard), hard))
+    try:
+        stopped.good("up", "--detach", "--allow-run", *AS_ROOT)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    told = stopped.good("run", "desk", "--shell", "sleep 0.1; ulimit -Sn")
+    assert "256" in told.split(), told
+
+
 @pytest.mark.parametrize("loop", ["trio", "UVLOOP"])
 def test_an_unknown_loop_is_named(stopped: Machine, loop: str) -> None:
     done = stopped.run("up", "--detach", LANLINE_LOOP=loop)

@@ -15,7 +15,7 @@ def _start(machine: Machine, home: str, passphrase: str | None) -> tuple[dict[st
     """The child's one line, and the child."""
     reading, report = os.pipe()
     secret, writing = os.pipe()
-    os.write(writing, json.dumps(passphrase).encode())
+    os.write(writing, json.dumps([passphrase, None]).encode())
     os.close(writing)
     child = subprocess.Popen(
         [sys.executable, "-P", "-m", "lanline.ui.detached", home, str(report), str(secret)],

@@ -91,8 +91,8 @@ def test_a_locked_or_lonely_node_says_so() -> None:
     changed = msgspec.structs.replace(STATUS, reachable_at=("127.0.0.1:9527",), is_locked=True, members=3)
     say_up(changed, console)
     assert "cannot reach a loopback address" in console.out
-    assert "It is locked: lanline unlock" in console.out
-    assert "Next" not in console.out
+    assert "It is locked. Next: lanline unlock" in console.out
+    assert "lanline invite" not in console.out
 
 
 def test_for_programs_it_is_the_status() -> None:

@@ -7,6 +7,7 @@ close it.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 from pathlib import Path
@@ -85,6 +86,21 @@ def is_locked(path: Path) -> bool:
         return True
     finally:
         os.close(descriptor)
+    return False
+
+
+def is_held_by(path: Path, pid: int) -> bool:
+    """Whether this process has the lock's file open, as only the holder has for longer than a moment. Linux only; False
+    where it cannot be known."""
+    try:
+        wanted = os.stat(path)
+        for name in os.listdir(f"/proc/{pid}/fd"):
+            with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+                facts = os.stat(f"/proc/{pid}/fd/{name}")
+                if (facts.st_dev, facts.st_ino) == (wanted.st_dev, wanted.st_ino):
+                    return is_locked(path)
+    except OSError:
+        return False
     return False
 
 

@@ -26,6 +26,16 @@ class Settings(msgspec.Struct, frozen=True):
     port: int = DEFAULT_PORT
     hub: tuple[str, ...] = ()
 
+    def as_list(self) -> list[object]:
+        """Plain values, for `parse` in another process."""
+        return [self.bind, self.port, list(self.hub)]
+
+    @classmethod
+    def parse(cls, values: object) -> Settings:
+        """The settings of `as_list`."""
+        bind, port, hub = msgspec.convert(values, tuple[str, int, tuple[str, ...]])
+        return cls(bind, port, hub)
+
 
 def load_settings(folder: StateFolder) -> Settings:
     """The settings on disk, or the defaults where there are none.

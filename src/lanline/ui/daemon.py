@@ -12,17 +12,18 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import resource
 import signal
 from collections.abc import Callable
 from typing import Final
 
 from lanline import __version__
 from lanline.errors import AuthorityLocked, LanlineError, UsageError
+from lanline.room.descriptors import raise_descriptor_limit
 from lanline.room.hub import Hub
 from lanline.room.node import Node
 from lanline.room.paths import StateFolder
 from lanline.room.records import NodeStatus
+from lanline.room.settings import Settings, save_settings
 from lanline.ui.services import make_services
 
 log = logging.getLogger("lanline.node")
@@ -31,36 +32,40 @@ LOOP_VARIABLE: Final = "LANLINE_LOOP"
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
-def run_node(folder: StateFolder, passphrase: str | None, is_up: Callable[[NodeStatus], None]) -> None:
+def run_node(
+    folder: StateFolder,
+    passphrase: str | None,
+    is_up: Callable[[NodeStatus], None],
+    settings: Settings | None = None,
+) -> None:
     """Runs the node of a state folder until it is to stop.
 
     Args:
         folder: the node's state.
         passphrase: of the room's authority key, on a hub. None starts a hub whose key is encrypted locked.
         is_up: called once the node serves.
+        settings: how to serve, kept for the next time once that has worked; None for what is on disk.
 
     Raises:
         LanlineError: it could not start, or had to stop by itself.
     """
     raise_descriptor_limit()
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(_serve(folder, passphrase, is_up))
+        runner.run(_serve(folder, passphrase, is_up, settings))
 
 
-def raise_descriptor_limit() -> None:
-    """Lets this process have as many descriptors as the system allows it: each link needs one, each job several."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-
-
-async def _serve(folder: StateFolder, passphrase: str | None, is_up: Callable[[NodeStatus], None]) -> None:
-    node = Node(folder, version=__version__)
+async def _serve(
+    folder: StateFolder, passphrase: str | None, is_up: Callable[[NodeStatus], None], settings: Settings | None
+) -> None:
+    node = Node(folder, version=__version__, settings=settings)
     try:
         node.host(make_services(node))
         _stop_on_signals(node)
         if node.hub is not None:
             await _unlock(node.hub, folder, passphrase)
         await node.start()
+        if settings is not None:
+            save_settings(folder, settings)
         log.info("lanline %s, node %s of the room %s, process %d", __version__, node.name, node.room, os.getpid())
         is_up(node.status())
         await node.wait_stop_wanted()

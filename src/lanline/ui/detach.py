@@ -20,6 +20,7 @@ from lanline.errors import LanlineError, StateNotSaved
 if TYPE_CHECKING:
     from lanline.console import Console
     from lanline.room.paths import StateFolder
+    from lanline.room.settings import Settings
 
 PATIENCE: Final = 60.0
 """Seconds in which a node must have started: scrypt on a slow machine, an audit of many lines."""
@@ -28,8 +29,14 @@ _QUIET: Final = 1.0
 """Seconds without a word before the person is told what is waited for."""
 
 
-def start_detached(folder: StateFolder, passphrase: str | None, console: Console) -> None:
+def start_detached(
+    folder: StateFolder, passphrase: str | None, console: Console, settings: Settings | None = None
+) -> None:
     """Starts the node of a state folder in the background.
+
+    Args:
+        folder, passphrase, settings: as in `daemon.run_node`.
+        console: where a person is told what is waited for.
 
     Raises:
         LanlineError: what the node said, in the class it said it; or that it died, or did not start in time.
@@ -38,7 +45,7 @@ def start_detached(folder: StateFolder, passphrase: str | None, console: Console
     secret, writing = os.pipe()
     # Before there is a reader: a passphrase is shorter than what a pipe holds, and a child that dies breaks nothing.
     with open(writing, "wb") as pipe:
-        pipe.write(json.dumps(passphrase).encode())
+        pipe.write(json.dumps([passphrase, settings and settings.as_list()]).encode())
     try:
         child = _start(folder, report, secret)
     finally:

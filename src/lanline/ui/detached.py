@@ -23,7 +23,8 @@ def main(folder: StateFolder, report: int, secret: int) -> int:
     Args:
         folder: the node's state.
         report: descriptor of the pipe that the starting process reads; one line of JSON is written to it.
-        secret: descriptor of the pipe that holds the passphrase as JSON, or null.
+        secret: descriptor of the pipe that holds two values as JSON, each may be null: the passphrase, and settings
+            to serve with in place of those on disk.
     """
     os.chdir("/")  # a node holds no file system that somebody wants to unmount
 
@@ -38,13 +39,14 @@ def main(folder: StateFolder, report: int, secret: int) -> int:
         tell({"up": status.pid})
 
     with open(secret, "rb") as pipe:
-        passphrase = json.loads(pipe.read())
+        passphrase, changed = json.loads(pipe.read())
     try:
+        from lanline.room.settings import Settings
         from lanline.ui.daemon import run_node
         from lanline.ui.logs import log_to_file
 
         log_to_file(folder.log)
-        run_node(folder, passphrase, is_up)
+        run_node(folder, passphrase, is_up, Settings.parse(changed) if changed else None)
     except LanlineError as error:
         logging.getLogger("lanline.node").error("%s", error)
         tell({"error": type(error).__name__, "text": str(error), "advice": error.advice})

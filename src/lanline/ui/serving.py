@@ -64,6 +64,22 @@ def chosen_settings(options: Namespace, before: Settings) -> Settings:
     return msgspec.structs.replace(before, **changes)
 
 
+def hub_address(text: str) -> Address:
+    """The address of a hub, as it is typed.
+
+    Raises:
+        UsageError: it is none.
+    """
+    if text.count(":") > 1 and "://" not in text and not text.startswith("["):
+        text = f"[{text}]"  # a bare IPv6 address, as ip addr shows it
+    address = Address.parse(text, default_port=DEFAULT_PORT)
+    if address.scheme != "tcp" or address.is_every_interface:
+        raise UsageError(
+            f"{text[:80]!r} is not the address of a hub", advice="an IP address or a name, as lanline invite shows it."
+        )
+    return address
+
+
 def check_port(settings: Settings) -> None:
     """Raises ListenFailed where the port cannot be had now. Nobody is served."""
     import asyncio
@@ -88,17 +104,33 @@ def grant_runs(options: Namespace, folder: StateFolder, console: Console) -> Non
     Raises:
         StateUnsafe, StateDamaged, StateNotSaved, UsageError: the policy cannot be added to.
     """
-    if options.allow_run is not None:
-        rule = allow_run_rule(options.allow_run)
-        console.note(Painted("Rule written: ", "yellow"), add_rule(folder.policy, rule, allow_root=options.allow_root))
-        if os.geteuid() == 0 and not load_policy(folder.policy).allow_root:
-            console.note(Painted("But: ", "yellow"), _AS_ROOT)
-    elif options.allow_root:
-        console.note(Painted("Rule written: ", "yellow"), add_rule(folder.policy, None, allow_root=True))
+    if options.allow_run is None and not options.allow_root:
+        return
+    before = load_policy(folder.policy)
+    rule = None if options.allow_run is None else allow_run_rule(options.allow_run)
+    words = add_rule(folder.policy, rule, allow_root=options.allow_root)
+    is_new = load_policy(folder.policy) != before
+    console.note(Painted("Rule written: " if is_new else "Rule in force: ", "yellow"), words)
+    if rule is not None and os.geteuid() == 0 and not load_policy(folder.policy).allow_root:
+        console.note(Painted("But: ", "yellow"), _AS_ROOT)
 
 
-def start_node(folder: StateFolder, passphrase: str | None, console: Console, *, detach: bool) -> int:
+def start_node(
+    folder: StateFolder,
+    passphrase: str | None,
+    console: Console,
+    *,
+    detach: bool,
+    settings: Settings | None = None,
+) -> int:
     """Starts the node and says where it is reached; in front, stays until it stops.
+
+    Args:
+        folder: its state.
+        passphrase: of the room's authority key, on a hub.
+        console: where a person is told.
+        detach: in the background.
+        settings: how to serve, written to disk once it does; None for what is there.
 
     Raises:
         LanlineError: it did not start, or had to stop.
@@ -106,7 +138,7 @@ def start_node(folder: StateFolder, passphrase: str | None, console: Console, *,
     if detach:
         from lanline.room.local import connect_local
 
-        start_detached(folder, passphrase, console)
+        start_detached(folder, passphrase, console, settings)
         with connect_local(folder) as node:
             say_up(node.ask("node.status", timeout=10.0, returns=NodeStatus), console)
         return 0
@@ -119,7 +151,7 @@ def start_node(folder: StateFolder, passphrase: str | None, console: Console, *,
         console.flush()
 
     log_to_terminal()
-    run_node(folder, passphrase, is_up)
+    run_node(folder, passphrase, is_up, settings)
     return 0
 
 
@@ -131,10 +163,12 @@ def say_up(status: NodeStatus, console: Console) -> None:
     what = "is up as the hub of the room" if status.is_hub else "is up in the room"
     console.line(Painted(status.name, "bold"), f" {what} ", Painted(status.room, "bold"), f", process {status.pid}.")
     console.line(f"Other machines reach it at {' or '.join(status.reachable_at)}.{_only_here(status)}")
-    if status.is_locked:
-        console.line(Painted("It is locked", "yellow"), ": lanline unlock, before anybody can be invited.")
     console.line("It runs commands for operators of the room." if status.runs else "It runs nothing for others.")
-    if status.is_hub and status.members == 1:
+    if status.is_locked:
+        console.line(
+            Painted("It is locked", "yellow"), ". Next: lanline unlock, before machines are invited or removed."
+        )
+    elif status.is_hub and status.members == 1:
         console.line("Next: lanline invite, and what it says on the other machines.")
 
 

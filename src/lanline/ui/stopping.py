@@ -1,15 +1,20 @@
-"""Stopping the node of this machine, and waiting until it has really gone."""
+"""Stopping the node of this machine, and waiting until it has really gone.
+
+It is asked over its socket. Where it does not answer, the process that holds the folder's lock gets SIGTERM. Rule: no
+process is signalled that was not seen to hold the lock, and only by its pidfd, for ids are given out again.
+"""
 
 from __future__ import annotations
 
 import os
 import select
+import signal
 import time
 from typing import TYPE_CHECKING, Final
 
-from lanline.errors import CallError, ConnectFailed, LanlineError
+from lanline.errors import CallError, ConnectFailed, LanlineError, NodeNotRunning
 from lanline.room.local import connect_local
-from lanline.room.lock import is_locked, last_holder
+from lanline.room.lock import is_held_by, is_locked, last_holder
 
 if TYPE_CHECKING:
     from lanline.console import Console
@@ -25,18 +30,22 @@ _STEP: Final = 0.25
 
 
 def stop_node(folder: StateFolder, console: Console) -> int:
-    """Asks the node to stop and returns once its process is gone and the folder is free.
+    """Has the node stop and returns once its process is gone and the folder is free.
 
     Returns:
         The process id it had.
 
     Raises:
-        NodeNotRunning, NotInRoom: there is none. LanlineError: it does not answer, or did not stop in time.
+        NodeNotRunning, NotInRoom: there is none. LanlineError: it did not stop in time, or it does not answer and
+            cannot be told from another process.
     """
     pid = last_holder(folder.lock)
     process = _handle(pid)
     try:
-        _ask(folder, pid)
+        try:
+            _ask(folder)
+        except (CallError, ConnectFailed, NodeNotRunning) as error:
+            _end(folder, pid, process, error, console)
         wait_gone(pid, process, console)
     finally:
         console.progress("")
@@ -47,12 +56,31 @@ def stop_node(folder: StateFolder, console: Console) -> int:
     return pid
 
 
-def _ask(folder: StateFolder, pid: int) -> None:
+def _ask(folder: StateFolder) -> None:
+    with connect_local(folder, timeout=ANSWER) as node:
+        node.ask("node.stop", timeout=ANSWER)
+
+
+def _end(folder: StateFolder, pid: int, process: int | None, why: LanlineError, console: Console) -> None:
+    """Ends a node that cannot be asked by a signal, if it is sure that this process is the node.
+
+    Raises:
+        NodeNotRunning: nobody holds the folder. LanlineError: who does cannot be told.
+    """
+    if isinstance(why, NodeNotRunning) and not is_locked(folder.lock):
+        raise why
+    if process is None or not is_held_by(folder.lock, pid):
+        raise LanlineError(
+            f"the node does not answer, and process {pid} cannot be seen to be it: {why}",
+            advice=f"look at that process, and end it if it is the node: kill {pid}",
+        ) from why
+    console.note(f"The node, process {pid}, does not answer ({why}). It is told to end by SIGTERM.")
     try:
-        with connect_local(folder, timeout=ANSWER) as node:
-            node.ask("node.stop", timeout=ANSWER)
-    except (CallError, ConnectFailed) as error:
-        raise LanlineError(f"the node, process {pid}, does not stop: {error}", advice=f"kill {pid}") from error
+        signal.pidfd_send_signal(process, signal.SIGTERM)
+    except ProcessLookupError:
+        return  # it has ended meanwhile
+    except PermissionError as error:
+        raise LanlineError(f"process {pid} is another user's and is not ended", advice=f"sudo kill {pid}") from error
 
 
 def _handle(pid: int) -> int | None:

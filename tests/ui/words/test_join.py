@@ -162,7 +162,7 @@ def test_something_else_at_that_port_is_no_hub(machine: Machine) -> None:
                 assert child.stderr is not None
                 err = child.stderr.read()
     assert child.returncode == 4
-    assert "no hub with an open door" in err
+    assert "something else than lanline answers there: it begins with 'HTTP/1.1 400" in err
 
 
 @pytest.mark.parametrize(

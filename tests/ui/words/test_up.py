@@ -10,7 +10,7 @@ import subprocess
 
 import pytest
 from tests.ui.conftest import SESAME
-from tests.ui.machines import Machine, wait_readable
+from tests.ui.machines import AS_ROOT, Machine, wait_readable
 from tests.ui.terminal import AtTerminal
 
 
@@ -47,13 +47,39 @@ def test_a_second_node_names_the_process_of_the_first_and_changes_nothing(machin
     assert machine.folder.settings.read_bytes() == before
 
 
+def test_a_rule_added_to_a_running_node_is_in_force_at_once(machine: Machine) -> None:
+    machine.found()
+    assert not machine.status()["runs"]
+    done = machine.run("up", "--allow-run=df", *AS_ROOT)
+    assert done.code == 0, done
+    assert "Rule written: allow-run: every operator" in done.err
+    assert "The node that runs here goes by it from now on" in done.err
+    assert machine.status()["runs"]
+    assert "Rule in force: " in machine.run("up", "--allow-run=df", *AS_ROOT).err
+    (record,) = [json.loads(line) for line in machine.good("audit", "--what", "policy", "--json").splitlines()]
+    assert record["details"]["change"][0].startswith("new: allow-run: every operator")
+    done = machine.run("up", "--allow-run", "--port", "0")
+    assert done.code == 2
+    assert "lanline down first" in done.err
+    assert len(machine.status()["policy"]) == 1
+
+
+def test_only_a_member_can_be_told_where_the_hub_is(stopped: Machine) -> None:
+    done = stopped.run("up", "--detach", "--hub", "127.0.0.9")
+    assert done.code == 2
+    assert "this machine is the hub" in done.err
+
+
 def test_a_port_in_use_is_said_by_the_node_in_the_background(stopped: Machine) -> None:
     machine = stopped
+    before = machine.folder.settings.read_bytes()
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         done = machine.run("up", "--detach", "--port", str(port))
-    assert done.code == 1
+        front = machine.run("up", "--port", str(port))
+    assert (done.code, front.code) == (1, 1)
     assert f"port {port} is in use" in done.err
+    assert machine.folder.settings.read_bytes() == before, "what did not work is not kept"
     assert machine.run("status").code == 2
 
 

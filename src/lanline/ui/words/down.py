@@ -17,7 +17,8 @@ def down(arguments: list[str], console: Console, folder: StateFolder) -> int:
     WordParser(
         "down",
         console,
-        "Stops the node of this machine and waits until it has gone. Jobs it runs for others are ended.",
+        "Stops the node of this machine and waits until it has gone. Jobs it runs for others are ended. A node that\n"
+        "does not answer gets SIGTERM, which leaves it time to do the same.",
         examples="lanline down",
     ).parse_args(arguments)
     pid = stop_node(folder, console)

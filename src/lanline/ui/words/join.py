@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from lanline.address import Address
 from lanline.arguments import WordParser
-from lanline.errors import JoinFailed, UsageError
+from lanline.errors import ConnectFailed, JoinFailed
 from lanline.room.founding import check_free, keep_joined, node_key_for
 from lanline.room.joincode import JoinCode
 from lanline.room.names import check_name, name_from_hostname
@@ -19,6 +19,7 @@ from lanline.ui.serving import (
     check_programs,
     chosen_settings,
     grant_runs,
+    hub_address,
     start_node,
 )
 
@@ -36,7 +37,7 @@ def join(arguments: list[str], console: Console, folder: StateFolder) -> int:
     """Joins the room and serves."""
     options = _options(arguments, console)
     name = check_name(options.name or name_from_hostname(os.uname().nodename), what="node name")
-    hub = _hub_address(options.address)
+    hub = hub_address(options.address)
     place = str(hub).removeprefix("tcp://")
     settings = chosen_settings(options, Settings(hub=(place,)))
     check_programs(options)
@@ -70,17 +71,6 @@ def _options(arguments: list[str], console: Console) -> Namespace:
     return parser.parse_args(arguments)
 
 
-def _hub_address(text: str) -> Address:
-    if text.count(":") > 1 and "://" not in text and not text.startswith("["):
-        text = f"[{text}]"  # a bare IPv6 address, as ip addr shows it
-    address = Address.parse(text, default_port=DEFAULT_PORT)
-    if address.scheme != "tcp" or address.is_every_interface:
-        raise UsageError(
-            f"{text[:80]!r} is not the address of a hub", advice="an IP address or a name, as lanline invite shows it."
-        )
-    return address
-
-
 def _code(options: Namespace, console: Console) -> JoinCode:
     # Taken out of the environment: what this machine runs later has no business with it.
     from_variable = os.environ.pop(CODE_VARIABLE, "")
@@ -97,6 +87,11 @@ def _join(hub: Address, code: JoinCode, name: str, folder: StateFolder) -> Joine
     system = " ".join(os.uname()[::2])
     try:
         return join_at(hub, lambda: JoinerSide(code, key, name, system=system))
+    except ConnectFailed as error:
+        raise ConnectFailed(
+            str(error),
+            advice="look at lanline status on the hub: it shows the address and the port; then at firewalls.",
+        ) from error
     except JoinFailed as error:
         if error.advice:
             raise
