@@ -38,7 +38,8 @@ for one in "$@"; do
     esac
 done
 case "$(id -u) $word" in
-"0 init" | "0 join" | "0 up") set -- "$@" --allow-root ;;
+"0 init" | "0 join") set -- "$@" --allow-root ;;
+"0 up") case "$*" in *--allow-run*) set -- "$@" --allow-root ;; esac ;;
 esac
 PYTHONPATH={source} exec {python} -m lanline "$@"
 """

@@ -140,7 +140,7 @@ def test_a_new_room_has_its_hub_as_owner() -> None:
     assert verify(sign(roster, key), key.public_key()) == roster
 
 
-@pytest.mark.parametrize(("room", "hub"), [("LAB", "hub-1"), ("lab", "hub"), ("all", "pc1")])
+@pytest.mark.parametrize(("room", "hub"), [("LAB", "hub-1"), ("lab", "others"), ("all", "pc1")])
 def test_a_new_room_takes_only_proper_names(room: str, hub: str) -> None:
     with pytest.raises(UsageError):
         first_roster(room, the_room().authority_key.public_key(), hub, bytes(32), issued_at=1)
@@ -209,5 +209,9 @@ def test_the_hub_is_neither_removed_nor_demoted() -> None:
 
 
 def test_an_unknown_member_is_said() -> None:
-    with pytest.raises(UsageError, match="no member 'pc9'"):
+    with pytest.raises(UsageError, match="no member 'pc9'") as caught:
         the_room().roster.without("pc9", issued_at=9)
+    assert caught.value.advice == "did you mean pc7?"
+    with pytest.raises(UsageError, match="no member 'nobody'") as caught:
+        the_room().roster.with_role("nobody", Role.GUEST, issued_at=9)
+    assert "lanline who" in caught.value.advice

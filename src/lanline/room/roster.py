@@ -18,6 +18,7 @@ same.
 
 from __future__ import annotations
 
+import difflib
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -38,6 +39,10 @@ MAX_REMOVED: Final = 8192
 MAX_ROSTER_BYTES: Final = LAN.max_roster_bytes
 MAX_NUMBER: Final = 2**53
 """Every reader, one in JavaScript included, counts this far exactly."""
+
+TAKEOVER_STEP: Final = 2**20
+"""By how much the number leaps when a hub takes over from a backup: more changes than the lost hub can have signed
+since the backup was made."""
 
 _MAGIC: Final = b"LLR\x01"
 _CONTEXT: Final = "roster"
@@ -112,7 +117,10 @@ class Roster(msgspec.Struct, frozen=True, array_like=True):
         """
         gone = self._must_have(name)
         if gone.key_hash == self.hub:
-            raise UsageError(f"{name} is the hub of room {self.room} and cannot be removed")
+            raise UsageError(
+                f"{name} is the hub of room {self.room} and cannot be removed",
+                advice="lanline leave --end-room there ends the room for everybody.",
+            )
         return self._next(
             issued_at,
             members=tuple(member for member in self.members if member is not gone),
@@ -128,17 +136,51 @@ class Roster(msgspec.Struct, frozen=True, array_like=True):
         """
         old = self._must_have(name)
         if old.key_hash == self.hub:
-            raise UsageError(f"{name} is the hub of room {self.room} and stays its owner")
+            raise UsageError(f"{name} is the hub of room {self.room} and stays its owner", advice="")
         if old.role == role:
-            raise UsageError(f"{name} is {role.word} already")
+            raise UsageError(f"{name} is {role.word} already", advice="")
         new = msgspec.structs.replace(old, role=role)
         others = tuple(member for member in self.members if member is not old)
         return self._next(issued_at, members=_sorted((*others, new)))
 
+    def taken_over_by(self, key_hash: bytes, *, issued_at: int) -> Roster:
+        """The first roster of another hub, which takes the name of the one before; that one's key is removed.
+
+        Its number leaps by `TAKEOVER_STEP`.
+
+        Args:
+            key_hash: of the new hub's key.
+            issued_at: seconds since 1970.
+
+        Raises:
+            RoomError: that key is a member's, or was removed; or the room has no hub.
+        """
+        old = self.member_for(self.hub)
+        if old is None:
+            raise RoomError(f"the roster of room {self.room} names no hub")
+        if key_hash in self.removed or self.member_for(key_hash):
+            raise RoomError(
+                f"this machine's key is in the roster of room {self.room} already",
+                advice="move the state folder away, so that it makes a new key.",
+            )
+        number = self.number + TAKEOVER_STEP
+        others = tuple(member for member in self.members if member is not old)
+        return msgspec.structs.replace(
+            self,
+            number=number,
+            issued_at=issued_at,
+            members=_sorted((*others, Member(old.name, key_hash, Role.OWNER, number))),
+            removed=(*self.removed, old.key_hash)[-MAX_REMOVED:],
+            hub=key_hash,
+            datagram_epoch=self.datagram_epoch + TAKEOVER_STEP,
+        )
+
     def _must_have(self, name: str) -> Member:
         member = self.member_named(name)
         if member is None:
-            raise UsageError(f"there is no member {name[:80]!r} in room {self.room}", advice="lanline who.")
+            near = difflib.get_close_matches(name[:80], [one.name for one in self.members], n=3)
+            advice = f"did you mean {' or '.join(near)}?" if near else "lanline who, which lists the names."
+            raise UsageError(f"there is no member {name[:80]!r} in room {self.room}", advice=advice)
         return member
 
     def _next(self, issued_at: int, **changes: Any) -> Roster:

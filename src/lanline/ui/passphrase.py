@@ -17,6 +17,7 @@ from lanline.room.keys import is_authority_locked, open_authority_key
 
 if TYPE_CHECKING:
     from lanline.console import Console
+    from lanline.room.keys import PrivateKey
     from lanline.room.paths import StateFolder
 
 _MAX_BYTES: Final = 4096
@@ -25,11 +26,18 @@ _TRIES: Final = 3
 STANDARD_INPUT: Final = "-"
 
 
-def new_passphrase(console: Console, file: str | None) -> str:
-    """A passphrase for a room that is being founded.
+_WHY_A_ROOMS: Final = (
+    "The passphrase protects the key that lets machines into the room. It is needed whenever this hub starts."
+)
+
+
+def new_passphrase(console: Console, file: str | None, *, why: str = _WHY_A_ROOMS) -> str:
+    """A passphrase for a room that is being founded, or for a backup.
 
     Args:
+        console: where it is asked for.
         file: where it stands, `-` for standard input; None asks twice.
+        why: what a person is told before; empty for nothing.
 
     Raises:
         UsageError: it is empty, the two differ, or there is no terminal to ask at.
@@ -37,12 +45,11 @@ def new_passphrase(console: Console, file: str | None) -> str:
     """
     if file is not None:
         return _not_empty(read_line_of(file, what="passphrase", is_secret=True))
-    console.note(
-        "The passphrase protects the key that lets machines into the room. It is needed whenever this hub starts."
-    )
+    if why:
+        console.note(why)
     first = _not_empty(console.secret("New passphrase"))
     if console.secret("The same again") != first:
-        raise UsageError("the two passphrases differ: nothing was made", advice="lanline init once more.")
+        raise UsageError("the two passphrases differ: nothing was made", advice="the same once more.")
     return first
 
 
@@ -61,6 +68,36 @@ def hub_passphrase(console: Console, folder: StateFolder, file: str | None) -> s
         open_authority_key(key, passphrase)
         return passphrase
     return _asked(console, key)
+
+
+def open_key(console: Console, key: bytes, file: str | None) -> PrivateKey:
+    """The authority key, with the passphrase it needs.
+
+    Args:
+        console: where that is asked for.
+        key: the key file.
+        file: where the passphrase stands; None asks, where the key has one.
+
+    Raises:
+        AuthorityLocked: the passphrase does not open it. UsageError: there is no terminal to ask at.
+        StateUnsafe, StateDamaged: the key file, or the passphrase's, cannot be trusted.
+    """
+    if not is_authority_locked(key):
+        return open_authority_key(key, None)
+    if file is not None:
+        return open_authority_key(key, read_line_of(file, what="passphrase", is_secret=True))
+    return open_authority_key(key, console.secret("Passphrase of the room"))
+
+
+def backup_passphrase(console: Console, file: str | None) -> str:
+    """The passphrase that opens a backup, asked for once or from a file.
+
+    Raises:
+        UsageError: there is no terminal to ask at. StateUnsafe: others can read the file.
+    """
+    if file is not None:
+        return read_line_of(file, what="passphrase", is_secret=True)
+    return console.secret("Passphrase of the backup")
 
 
 def _asked(console: Console, key: bytes) -> str | None:
@@ -120,6 +157,6 @@ def _not_empty(passphrase: str) -> str:
     if not passphrase.strip():
         raise UsageError(
             "an empty passphrase protects nothing: nothing was made",
-            advice="type one, or --no-passphrase if this machine alone guards the room.",
+            advice="type one (lanline init can leave it out: --no-passphrase).",
         )
     return passphrase

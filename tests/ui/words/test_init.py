@@ -140,7 +140,7 @@ def test_a_port_in_use_is_found_before_anything_is_founded(machine: Machine) -> 
     [
         (["--name", "PC 7"], "'PC 7' cannot be a node name"),
         (["--name", "\x1b[2J"], r"'\x1b[2J' cannot be a node name"),
-        (["--name", "hub"], "has a meaning in targets"),
+        (["--name", "others"], "means something else there"),
         (["--room", ""], "'' cannot be a room name"),
         (["--port", "65536"], "whole number from 0 to 65535"),
         (["--bind", "desk"], "'desk' is no IP address"),

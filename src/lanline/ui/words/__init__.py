@@ -16,6 +16,7 @@ WORDS: dict[str, str] = {
     "who": "the machines of the room, and who of them is here",
     "invite": "make a code by which machines join",
     "members": "list members, remove one, give one another role",
+    "backup": "put what a new hub would need into an encrypted file",
     "unlock": "open the hub's authority key after a restart",
     "audit": "what was done on this machine, and whether that record is whole",
 }
@@ -23,6 +24,6 @@ WORDS: dict[str, str] = {
 
 GROUPS: dict[str, tuple[str, ...]] = {
     "this machine": ("init", "join", "up", "down", "status", "leave"),
-    "the room": ("who", "invite", "members", "unlock", "audit"),
+    "the room": ("who", "invite", "members", "unlock", "backup", "audit"),
 }
 """How help shows them."""

@@ -6,10 +6,11 @@ import os
 from typing import TYPE_CHECKING
 
 from lanline.arguments import WordParser
+from lanline.errors import UsageError
 from lanline.room.founding import check_free, found
 from lanline.room.names import check_name, name_from_hostname
 from lanline.room.settings import Settings
-from lanline.ui.passphrase import new_passphrase
+from lanline.ui.passphrase import backup_passphrase, new_passphrase
 from lanline.ui.serving import (
     add_serving_options,
     check_port,
@@ -31,7 +32,9 @@ DEFAULT_ROOM = "lan"
 def init(arguments: list[str], console: Console, folder: StateFolder) -> int:
     """Founds the room and serves."""
     options = _options(arguments, console)
-    room = check_name(options.room, what="room name")
+    if options.from_backup is not None:
+        return _take_over(options, console, folder)
+    room = check_name(DEFAULT_ROOM if options.room is None else options.room, what="room name")
     name = check_name(options.name or name_from_hostname(os.uname().nodename), what="node name")
     settings = chosen_settings(options, Settings())
     check_programs(options)
@@ -45,6 +48,39 @@ def init(arguments: list[str], console: Console, folder: StateFolder) -> int:
     return start_node(folder, passphrase, console, detach=options.detach)
 
 
+def _take_over(options: Namespace, console: Console, folder: StateFolder) -> int:
+    """Makes this machine the hub of a room that was backed up, and serves."""
+    from lanline.room.civil import civil_date
+    from lanline.room.takeover import read_backup, take_over
+
+    if options.room is not None or options.name is not None:
+        raise UsageError(
+            "a room from a backup keeps its name, and the new hub takes the name of the old: its members check that",
+            advice="lanline init --from-backup FILE, without --room and --name.",
+        )
+    settings = chosen_settings(options, Settings())
+    check_programs(options)
+    check_free(folder)
+    data = read_backup(options.from_backup)
+    folder.ensure()
+    check_port(settings)
+    passphrase = backup_passphrase(console, options.passphrase_file)
+    taken = take_over(folder, data, passphrase, settings, is_locked=not options.no_passphrase)
+    names = f"{len(taken.after.members)} members of roster {taken.before.number}"
+    console.note(
+        f"This machine is the hub of the room {taken.after.room} now, with the {names} of "
+        f"{civil_date(taken.before.issued_at)}; the key of the hub before it stays out."
+    )
+    console.note(
+        "Who has joined, left or got another role since then: lanline members, and mend it. Every other member is told "
+        "once where this hub is: lanline up --hub ADDRESS."
+    )
+    if not options.no_passphrase:
+        console.note("The backup's passphrase is the one of this hub from now on.")
+    grant_runs(options, folder, console)
+    return start_node(folder, passphrase, console, detach=options.detach)
+
+
 def _options(arguments: list[str], console: Console) -> Namespace:
     parser = WordParser(
         "init",
@@ -52,14 +88,17 @@ def _options(arguments: list[str], console: Console) -> Namespace:
         "Founds a room with this machine as its hub and owner, and serves. A passphrase protects the key that lets\n"
         "machines in; it is asked for twice, and once at each start of the hub.",
         examples="lanline init --allow-run\nlanline init --room lab3 --name desk --detach\n"
-        "lanline init --allow-run=df,uptime --no-passphrase --detach",
+        "lanline init --allow-run=df,uptime --no-passphrase --detach\nlanline init --from-backup room.backup --detach",
     )
-    parser.add_argument(
-        "--room", default=DEFAULT_ROOM, metavar="NAME", help=f"the room's name; {DEFAULT_ROOM} by default"
-    )
+    parser.add_argument("--room", metavar="NAME", help=f"the room's name; {DEFAULT_ROOM} by default")
     parser.add_argument("--name", metavar="NAME", help="this machine's name in the room; its host name by default")
     either = parser.add_mutually_exclusive_group()
     either.add_argument("--passphrase-file", metavar="FILE", help="take the passphrase from there; - is standard input")
     either.add_argument("--no-passphrase", action="store_true", help="leave the key in the clear on this disk")
+    parser.add_argument(
+        "--from-backup",
+        metavar="FILE",
+        help="go on with the room of a lanline backup, as its hub; --passphrase-file is the backup's then",
+    )
     add_serving_options(parser)
     return parser.parse_args(arguments)
