@@ -1,1 +1,2 @@
-"""The public test kit: rooms in memory under virtual time, rooms on real sockets, faulty networks."""
+"""The public test kit: `clock` (virtual time), `room` (rooms of many nodes, over sockets or in memory), `memorywire` (a
+network in memory, with latency and partitions), `proxy` (a TCP proxy that does what bad networks do)."""
