@@ -589,13 +589,10 @@ def test_the_round_trip_to_a_member_is_known_within_a_second_of_its_coming() -> 
         others = [line for line in node.member_lines("@all") if not (line.is_hub or line.is_self)]
         return all(line.round_trip > 0 for line in others)
 
-    def all_known(node: Node) -> bool:
-        return not unknown(node)
-
     async def main() -> None:
         async with real_room(3) as room:
             for node in room.nodes.values():
-                await until(partial(all_known, node), f"{node.name} to know", timeout=1.0)
+                await until(partial(knows_all, node), f"{node.name} to know", timeout=1.0)
             assert all(map(knows_all, room.nodes.values()))
 
     asyncio.run(main())
