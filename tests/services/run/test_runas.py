@@ -7,14 +7,12 @@ import pwd
 import shutil
 import subprocess
 
-import pytest
-
 from lanline.services.run.command import Command
 from lanline.services.run.outcome import Refused
 from lanline.services.run.runas import as_user
 
 NOBODY = "nobody"
-AS_ROOT = pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("setpriv"), reason="takes root and setpriv")
+HAS_SETPRIV = shutil.which("setpriv") is not None
 
 
 def test_the_nodes_own_user_is_no_change() -> None:
@@ -32,23 +30,26 @@ def test_a_node_that_is_not_root_cannot() -> None:
     assert isinstance(refused, Refused) and "only a node that runs as root" in refused.text
 
 
-@AS_ROOT
-def test_the_command_runs_as_that_user_with_its_own_environment() -> None:
+def test_the_command_is_started_as_that_user_with_its_own_environment() -> None:
+    account = pwd.getpwnam(NOBODY)
     command = as_user(Command(("id", "-un"), program=shutil.which("id")), NOBODY, own_uid=0)
+    if not HAS_SETPRIV:
+        assert isinstance(command, Refused) and "setpriv" in command.text
+        return
     assert isinstance(command, Command) and command.program is not None
-    done = subprocess.run(command.argv, executable=command.program, capture_output=True, check=True)
-    assert done.stdout == b"nobody\n"
-    assert command.variables["USER"] == NOBODY and command.variables["HOME"] == pwd.getpwnam(NOBODY).pw_dir
-    assert "HOME" in command.allowed_variables and command.cwd == pwd.getpwnam(NOBODY).pw_dir
+    assert f"--reuid={account.pw_uid}" in command.argv and "--init-groups" in command.argv
+    assert command.variables["USER"] == NOBODY and command.variables["HOME"] == account.pw_dir
+    assert "HOME" in command.allowed_variables and command.cwd in (account.pw_dir, "/")
+    if os.geteuid() == 0:
+        done = subprocess.run(command.argv, executable=command.program, capture_output=True, check=True)
+        assert done.stdout == b"nobody\n"
 
 
-@AS_ROOT
 def test_a_folder_that_was_chosen_stays() -> None:
     command = as_user(Command(("pwd",), cwd="/"), NOBODY, own_uid=0)
-    assert isinstance(command, Command) and command.cwd == "/"
+    assert isinstance(command, Refused) if not HAS_SETPRIV else command.cwd == "/"  # type: ignore[union-attr]
 
 
-@AS_ROOT
 def test_the_caller_cannot_set_what_makes_it_that_user() -> None:
-    refused = as_user(Command(("id",), variables={"HOME": "/root"}), NOBODY, own_uid=0)
-    assert isinstance(refused, Refused) and "HOME" in refused.text
+    refused = as_user(Command(("id",), variables={"HOME": "/elsewhere"}), NOBODY, own_uid=0)
+    assert isinstance(refused, Refused) and ("HOME" in refused.text or not HAS_SETPRIV)

@@ -19,7 +19,7 @@ from lanline.link.client import connect_link
 from lanline.link.link import Link
 from lanline.roles import Role
 from lanline.room.policyfile import add_rule, allow_run_rule
-from lanline.services.run.outcome import Exited, Lost, Refused
+from lanline.services.run.outcome import Cancelled, Exited, Lost, Refused
 from lanline.services.run.report import FanOut, Report
 from lanline.services.run.service import Run, make
 from lanline.services.run.spec import Started, Stop, new_spec
@@ -86,6 +86,31 @@ def test_a_policy_of_programs_lets_these_run_and_no_other() -> None:
             assert isinstance(preload, Refused)
 
     asyncio.run(main())
+
+
+def test_a_rule_can_name_the_user_that_commands_run_as() -> None:
+    async def main() -> None:
+        async with running_room(3, allow_run=False, is_started=False) as room:
+            _write(room.folders["pc3"].policy, 'allow_root = true\n[[rule]]\nname = "lab"\nany = true\nas = "nobody"\n')
+            await room.start("hub-1", "pc2", "pc3")
+            await room.wait_together()
+            link = await room["pc2"].link_to("pc3")
+            ran = await run(link, "id", "-un")
+            if os.geteuid() != 0:
+                assert isinstance(ran.outcome, Refused) and "as nobody" in ran.outcome.text
+                return
+            assert ran.out == b"nobody\n" and ran.outcome == Exited(0)
+            async with link.open("run.start", new_spec(("sh", "-c", "echo up; sleep 63")), items=Started) as call:
+                await read_until(call, b"up")
+                await call.send(Stop("enough"))
+                assert isinstance((await rest_of(call)).outcome, Cancelled)
+
+    asyncio.run(main())
+
+
+def _write(path: Path, text: str) -> None:
+    path.touch(mode=0o600)
+    path.write_text(text)
 
 
 @pytest.mark.parametrize(

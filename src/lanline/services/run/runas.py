@@ -50,5 +50,5 @@ def as_user(command: Command, user: str, *, own_uid: int) -> Command | Refused:
         program=setpriv,
         variables={**command.variables, **own},
         allowed_variables=(*command.allowed_variables, *own),
-        cwd=command.cwd or account.pw_dir,
+        cwd=command.cwd or (account.pw_dir if os.path.isdir(account.pw_dir) else os.path.sep),
     )
