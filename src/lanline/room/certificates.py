@@ -255,9 +255,11 @@ def _library_errors() -> tuple[type[Exception], ...]:
     """What cryptography raises over a certificate or request that is not in order; not all are ValueErrors."""
     from cryptography import x509
     from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+    from cryptography.utils import CryptographyDeprecationWarning
 
     return (
         ValueError,
+        CryptographyDeprecationWarning,
         TypeError,
         InvalidSignature,
         UnsupportedAlgorithm,
@@ -287,7 +289,7 @@ def _parse(data: bytes, what: str) -> Certificate:
             warnings.simplefilter("error", CryptographyDeprecationWarning)
             certificate = x509.load_pem_x509_certificate(data[: MAX_CERTIFICATE_BYTES + 1])
         same = certificate_pem(certificate) == data
-    except (*_library_errors(), CryptographyDeprecationWarning) as error:
+    except _library_errors() as error:
         raise StateDamaged(f"the {what} cannot be read") from error
     if not same:
         raise StateDamaged(f"the {what} is not what was written")
