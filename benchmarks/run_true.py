@@ -29,8 +29,8 @@ LANLINE = "lanline, open link"
 
 
 async def through_link(link: Link) -> None:
-    """One run by library call."""
-    async with link.open("run.start", new_spec(("true",)), items=Started) as call:
+    """One run by library call, of a caller that has nothing to say meanwhile."""
+    async with link.open("run.start", new_spec(("true",)), items=Started, last=True) as call:
         async for _ in call:
             pass
         assert call.result[0] == ["exited", 0], call.result
