@@ -347,7 +347,7 @@ BODIES: dict[Kind, tuple[str, str]] = {
     Kind.ERROR: ("array: status, sentence, details (map of texts), may have run", "the call is over"),
     Kind.CREDIT: ("a number of bytes", "so much more may be sent on the call"),
     Kind.CANCEL: ("a reason", "from the side that opened the call: it no longer waits"),
-    Kind.PING: ("array: when it was made, ns", "after silence"),
+    Kind.PING: ("array: when it was made, ns", "at the beginning, after silence"),
     Kind.PONG: ("array: the stamp of the PING, when that came, when this was made, ns", "at once"),
     Kind.GOAWAY: ("array: reason, the peer's last call that is served", "no call begins any more"),
 }
