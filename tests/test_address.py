@@ -143,9 +143,7 @@ _HOST = st.one_of(
     st.ip_addresses(v=6).map(str),
     st.ip_addresses(v=6, network="fe80::/10").map(lambda ip: f"{ip}%wlan0"),
 )
-_NETWORK = st.builds(
-    Address, scheme=st.sampled_from(("tcp", "udp", "tls")), host=_HOST, port=st.integers(0, 65535)
-)
+_NETWORK = st.builds(Address, scheme=st.sampled_from(("tcp", "udp", "tls")), host=_HOST, port=st.integers(0, 65535))
 _UNIX = st.text(st.characters(exclude_characters="\0"), min_size=1).filter(lambda path: path != "@")
 _LOCAL = st.one_of(
     _UNIX.map(lambda path: Address("unix", path=path)), _LABEL.map(lambda name: Address("mem", path=name))
@@ -174,7 +172,5 @@ def test_reading_an_address_loads_neither_sockets_nor_a_parser_of_urls() -> None
         "import sys; from lanline.address import Address; Address.parse('pc7:1')\n"
         "print([m for m in ('socket', 'urllib.parse', 'ipaddress', 'asyncio') if m in sys.modules])"
     )
-    found = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=30
-    )
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=30)
     assert found.stdout.strip() == "[]"

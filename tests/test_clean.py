@@ -68,9 +68,7 @@ def test_newlines_stay_where_several_lines_are_expected_and_returns_never() -> N
 def test_nothing_left_controls_reorders_or_hides(text: str, keep_newlines: bool) -> None:
     shown = clean(text, keep_newlines=keep_newlines)
     allowed = "\t\n" if keep_newlines else "\t"
-    visible_format_marks = (
-        "\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd"
-    )
+    visible_format_marks = "\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd"
     hieroglyph_joiners = tuple(map(chr, range(0x13430, 0x13440)))
     for character in shown:
         if character in allowed or character in visible_format_marks or character in hieroglyph_joiners:
@@ -97,9 +95,9 @@ def test_what_was_taken_out_leaves_its_number_and_the_rest_its_place(text: str, 
             position += 1
             continue
         width = 2 if ord(character) < 0x100 else 4 if ord(character) < 0x10000 else 8
-        escape = {"\n": r"\n", "\r": r"\r"}.get(
-            character
-        ) or f"\\{' xu'[width // 2] if width < 8 else 'U'}" + (f"{ord(character):0{width}x}")
+        escape = {"\n": r"\n", "\r": r"\r"}.get(character) or f"\\{' xu'[width // 2] if width < 8 else 'U'}" + (
+            f"{ord(character):0{width}x}"
+        )
         assert shown.startswith(escape, position)
         position += len(escape)
     assert position == len(shown)
@@ -204,12 +202,8 @@ PIECES = st.sampled_from(
 @pytest.mark.parametrize("encoding", ["utf-8", "gbk", "gb18030", "big5", "shift_jis", "latin-1"])
 @given(pieces=st.lists(st.one_of(PIECES, st.binary(max_size=3))), sizes=st.lists(st.integers(0, 5)))
 @example(pieces=["\r", "\r\n", "\n", "x"], sizes=[1, 1, 1, 1])
-def test_any_cut_of_a_stream_shows_the_same_text(
-    encoding: str, pieces: list[str | bytes], sizes: list[int]
-) -> None:
-    stream = b"".join(
-        piece if isinstance(piece, bytes) else piece.encode(encoding, "ignore") for piece in pieces
-    )
+def test_any_cut_of_a_stream_shows_the_same_text(encoding: str, pieces: list[str | bytes], sizes: list[int]) -> None:
+    stream = b"".join(piece if isinstance(piece, bytes) else piece.encode(encoding, "ignore") for piece in pieces)
     chunks, offset = [], 0
     for size in sizes:
         chunks.append(stream[offset : offset + size])

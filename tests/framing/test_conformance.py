@@ -247,9 +247,7 @@ def test_nothing_of_a_body_over_the_limit_is_kept(framing: Framing, unfinished: 
 
 @pytest.mark.parametrize("limit", [0, -1])
 @pytest.mark.parametrize("kind", [Lines, LengthPrefixed, Netstring])
-def test_a_limit_below_one_byte_is_refused(
-    kind: type[Lines | LengthPrefixed | Netstring], limit: int
-) -> None:
+def test_a_limit_below_one_byte_is_refused(kind: type[Lines | LengthPrefixed | Netstring], limit: int) -> None:
     with pytest.raises(UsageError, match="at least 1"):
         kind(max_message_bytes=limit)
 

@@ -72,9 +72,7 @@ def texts() -> dict[str, str]:
 def python(folder: str = "") -> tuple[PythonFile, ...]:
     """Every Python file below a folder of the root, such as `src/lanline`; all of them without one."""
     return tuple(
-        PythonFile(path, text)
-        for path, text in texts().items()
-        if path.endswith(".py") and path.startswith(folder)
+        PythonFile(path, text) for path, text in texts().items() if path.endswith(".py") and path.startswith(folder)
     )
 
 

@@ -34,9 +34,7 @@ def misplaced(file: PythonFile) -> Iterator[str]:
     for node in ast.walk(file.tree):
         if isinstance(node, ast.Call):
             called = ast.unparse(node.func)
-            waits = called == "time.sleep" or (
-                called == "asyncio.sleep" and ast.unparse(node) != "asyncio.sleep(0)"
-            )
+            waits = called == "time.sleep" or (called == "asyncio.sleep" and ast.unparse(node) != "asyncio.sleep(0)")
             if waits and file.path.startswith("tests/"):
                 yield f"{file.path}:{node.lineno} sleeps: wait for the event itself"
             prints = called in (
@@ -103,12 +101,5 @@ def test_planted_calls_are_found() -> None:
 
 def test_a_planted_silent_test_is_found() -> None:
     assert (
-        len(
-            list(
-                silent_tests(
-                    PythonFile("tests/x.py", "def test_a():\n    f()\ndef test_b():\n    assert f()")
-                )
-            )
-        )
-        == 1
+        len(list(silent_tests(PythonFile("tests/x.py", "def test_a():\n    f()\ndef test_b():\n    assert f()")))) == 1
     )

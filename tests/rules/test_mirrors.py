@@ -37,9 +37,7 @@ def runs(file: PythonFile) -> bool:
     return any(not isinstance(one, ast.Expr | ast.Pass) for body in bodies for one in body)
 
 
-def violations(
-    modules: Collection[str], tests: Collection[str], passive: Collection[str] = ()
-) -> Iterator[str]:
+def violations(modules: Collection[str], tests: Collection[str], passive: Collection[str] = ()) -> Iterator[str]:
     """One line for each module without its test file, and for each test file without its module.
 
     Args:
@@ -65,9 +63,7 @@ def violations(
 
 
 def test_every_module_has_its_test_file_and_every_test_file_its_module() -> None:
-    below = {
-        file.path.removeprefix("src/lanline/").removesuffix(".py"): file for file in python("src/lanline")
-    }
+    below = {file.path.removeprefix("src/lanline/").removesuffix(".py"): file for file in python("src/lanline")}
     modules = [path for path in below if not path.endswith("__init__")]
     passive = [path for path in modules if not runs(below[path])]
     paths = [file.path.removeprefix("tests/").removesuffix(".py") for file in python("tests")]
@@ -90,8 +86,6 @@ def test_planted_strays_are_found() -> None:
 
 
 def test_only_what_runs_must_be_tested() -> None:
-    assert not runs(
-        PythonFile("x.py", 'A = 1\nclass B(Protocol):\n    def c(self) -> int:\n        """C."""')
-    )
+    assert not runs(PythonFile("x.py", 'A = 1\nclass B(Protocol):\n    def c(self) -> int:\n        """C."""'))
     assert runs(PythonFile("x.py", "class B:\n    def c(self) -> int:\n        return 1"))
     assert not list(violations(["framing/base"], [], ["framing/base"]))

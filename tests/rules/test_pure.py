@@ -56,16 +56,12 @@ def test_a_planted_event_loop_is_found_through_another_file() -> None:
 def _loaded_by(statement: str) -> set[str]:
     """What a fresh Python holds after one statement, of the modules that are slow to load."""
     code = f"import sys\n{statement}\nprint(*[name for name in {SLOW_TO_LOAD!r} if name in sys.modules])"
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=15, check=False
-    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=15, check=False)
     assert done.returncode == 0, done.stderr
     return set(done.stdout.split())
 
 
-@pytest.mark.parametrize(
-    "module", ["lanline", "lanline.link.blocking", "lanline.ui.cli", "lanline.services.run.words"]
-)
+@pytest.mark.parametrize("module", ["lanline", "lanline.link.blocking", "lanline.ui.cli", "lanline.services.run.words"])
 def test_what_a_quick_word_imports_is_quick_to_load(module: str) -> None:
     assert not _loaded_by(f"import {module}")
 

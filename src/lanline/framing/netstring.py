@@ -82,9 +82,7 @@ class NetstringDecoder(StreamDecoder):
             colon = chunk.find(b":", offset, offset + header_bytes)
             digits = chunk[offset : colon if colon >= 0 else offset + header_bytes]
             if not digits.isdigit() or (digits[0] == _ZERO and len(digits) > 1):
-                self.error = RemoteProtocolError(
-                    f"a netstring begins with its length and a colon, not with {digits!r}"
-                )
+                self.error = RemoteProtocolError(f"a netstring begins with its length and a colon, not with {digits!r}")
                 return messages
             if colon < 0 and len(digits) < header_bytes:
                 needed = end - offset + 1
@@ -99,9 +97,7 @@ class NetstringDecoder(StreamDecoder):
                 break
             if chunk[stop] != _COMMA:
                 found = chunk[stop : stop + 1]
-                self.error = RemoteProtocolError(
-                    f"a netstring of {length} bytes ends with a comma, not with {found!r}"
-                )
+                self.error = RemoteProtocolError(f"a netstring of {length} bytes ends with a comma, not with {found!r}")
                 return messages
             messages.append(chunk[start:stop])
             offset = stop + 1
