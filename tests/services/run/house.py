@@ -97,13 +97,16 @@ class House:
         """A link from a person at that machine."""
         return blocking.connect_link(Address("unix", path=str(self.room.folders[name].control_socket)))
 
+    def words(self, name: str, *words: str) -> list[str]:
+        """The argument list of `lanline` with these words at that machine."""
+        return [sys.executable, "-P", "-m", "lanline", "--home", str(self.room.folders[name].path), *words]
+
     @contextlib.contextmanager
     def client(self, name: str, *words: str) -> Iterator[subprocess.Popen[bytes]]:
         """`lanline` with these words at that machine: standard input empty, the other ends pipes. It is killed at the
         end of the block if it still runs."""
-        argv = [sys.executable, "-P", "-m", "lanline", "--home", str(self.room.folders[name].path), *words]
         with subprocess.Popen(
-            argv,
+            self.words(name, *words),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

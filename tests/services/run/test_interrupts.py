@@ -47,3 +47,15 @@ def test_what_was_there_before_is_put_back() -> None:
     assert signal.getsignal(signal.SIGINT) == before
     assert signal.set_wakeup_fd(-1) == -1
     assert len(os.listdir("/proc/self/fd")) == descriptors
+
+
+def test_where_the_signal_is_ignored_it_stays_ignored() -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with Interrupts() as interrupts:
+            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), signal.SIGINT)
+            assert interrupts.pressed == 0 and not _is_readable(interrupts.fd)
+        assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)

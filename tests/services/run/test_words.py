@@ -184,6 +184,12 @@ def test_where_no_node_runs_nothing_is_asked(room: House, tmp_path: Any) -> None
     assert done.code == 2 and "lanline init" in done.err
 
 
+def test_a_closed_standard_input_is_no_terminal(room: House) -> None:
+    program = f"import os, sys\nos.close(0)\nos.execv({sys.executable!r}, {room.words('pc2', 'run', 'pc3', 'true')!r})"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, env=environment(), timeout=15)
+    assert (done.returncode, done.stderr) == (0, b"1 ok\n")
+
+
 # -- words that make no sense ----------------------------------------------------------------------------------
 
 

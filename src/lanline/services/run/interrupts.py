@@ -4,7 +4,8 @@ While it is open, SIGINT raises nothing the first time: it makes `fd` readable, 
 and the session under it is never cut in the middle of a frame. The second press raises KeyboardInterrupt, wherever the
 process is: a person who presses twice does not want to wait for anything.
 
-For the main thread. Source: signal(7), `signal.set_wakeup_fd`.
+Where SIGINT is ignored, as in a shell's background, it stays ignored. For the main thread. Source: signal(7),
+`signal.set_wakeup_fd`.
 """
 
 from __future__ import annotations
@@ -31,7 +32,9 @@ class Interrupts:
 
     def __enter__(self) -> Self:
         self._wakeup_before = signal.set_wakeup_fd(self._wake_fd, warn_on_full_buffer=False)
-        self._before = signal.signal(signal.SIGINT, self._press)
+        self._before = signal.getsignal(signal.SIGINT)
+        if self._before != signal.SIG_IGN:
+            signal.signal(signal.SIGINT, self._press)
         return self
 
     def __exit__(

@@ -83,7 +83,7 @@ def run(arguments: list[str], console: Console, folder: StateFolder) -> int:
         new_spec(command, variables=_variables(options.env), cwd=options.cwd, timeout=options.timeout),
         tuple(options.exclude),
         options.fanout,
-        CONFIRM_ABOVE if sys.stdin.isatty() and not options.yes else None,
+        CONFIRM_ABOVE if _is_typed() and not options.yes else None,
     )
     with connect_local(folder) as node:
         window = LAN.bulk_window_bytes
@@ -184,6 +184,11 @@ class _Watch:
         for name in self._plan.names:
             self._ends.setdefault(name, Ended(Lost(f"this machine's own node has gone: {error.text}")))
         return verdict_on(self._ends, ",".join)
+
+
+def _is_typed() -> bool:
+    """Whether a person sits at a terminal; standard input may have been closed, and is None then."""
+    return sys.stdin is not None and not sys.stdin.closed and sys.stdin.isatty()
 
 
 # -- words -----------------------------------------------------------------------------------------------------
