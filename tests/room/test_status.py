@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Callable
+from functools import partial
+
+import pytest
+import uvloop
 
 from lanline.link.service import Service
 from lanline.roles import Role
 from lanline.room.keys import short_key
+from lanline.room.node import Node
 from lanline.testing import clock
 from lanline.testing.room import memory_room, real_room, until
 
@@ -81,3 +87,21 @@ def test_the_status_of_a_hub_and_of_a_member() -> None:
             await until(lambda: room["pc2"].status().waiting_for.startswith("the hub hub-1: "))
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_the_round_trip_to_a_member_is_known_within_a_second_of_its_coming(
+    new_loop: Callable[[], asyncio.AbstractEventLoop],
+) -> None:
+    def knows_all(node: Node) -> bool:
+        others = [line for line in node.member_lines("@all") if not (line.is_hub or line.is_self)]
+        return all(line.round_trip > 0 for line in others)
+
+    async def main() -> None:
+        async with real_room(3) as room:
+            for node in room.nodes.values():
+                await until(partial(knows_all, node), f"{node.name} to know", timeout=1.0)
+            assert all(map(knows_all, room.nodes.values()))
+
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        runner.run(main())
