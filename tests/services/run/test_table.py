@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import signal
 import sys
 
@@ -160,6 +161,24 @@ def test_without_a_guardian_nothing_is_started(monkeypatch: pytest.MonkeyPatch) 
             assert isinstance(outcome, Refused)
             assert outcome.rule == "guardian"
             assert table.jobs() == ()
+
+    asyncio.run(main())
+
+
+def test_a_job_the_guardian_cannot_be_told_of_is_refused_and_leaves_the_table_whole() -> None:
+    async def main() -> None:
+        async with open_table() as table:
+            before = resource.getrlimit(resource.RLIMIT_FSIZE)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
+            try:
+                job = await table.start(Command(("true",), cwd="/"), caller="pc1")
+            finally:
+                resource.setrlimit(resource.RLIMIT_FSIZE, before)
+            outcome = (await job.wait()).outcome
+            assert isinstance(outcome, Refused)
+            assert outcome.rule == "guardian"
+            assert table.jobs() == ()
+            assert (await run(table, "true"))[2].outcome == Exited(0)
 
     asyncio.run(main())
 

@@ -54,12 +54,14 @@ class Register:
 
         Raises:
             IndexError: every slot is taken.
+            OSError: it cannot be written; a job that is new to the register is not in it then.
         """
-        if key not in self._slots:
-            self._slots[key] = self._free.pop()
+        slot = self._slots[key] if key in self._slots else self._free[-1]
         numbers = f"{target.mark} {target.leader} {target.leader_start} {target.since} "
         text = os.fsencode(numbers + target.group)
-        os.pwrite(self.fd, text.ljust(SLOT_BYTES, b"\0"), self._slots[key] * SLOT_BYTES)
+        os.pwrite(self.fd, text.ljust(SLOT_BYTES, b"\0"), slot * SLOT_BYTES)
+        if key not in self._slots:
+            self._slots[key] = self._free.pop()
 
     def drop(self, key: int) -> None:
         """A job is over: what it left running is nobody's to end any more. Unknown keys are let be."""

@@ -210,7 +210,12 @@ class JobTable:
         if mark is None:
             return Refused("limit", "what earlier jobs left running carries every mark that this node has")
         self._key += 1
-        job.launch(self._crew, self._key, Target(mark=mark, since=process.now_ticks()), ticket)
+        try:
+            job.launch(self._crew, self._key, Target(mark=mark, since=process.now_ticks()), ticket)
+        except OSError as error:  # the register takes nothing; nothing was started
+            if marks:
+                marks.give_back(mark)
+            return Refused("guardian", f"the guardian cannot be told of it, so it is not started: {error.strerror}")
         return None
 
     async def _cancel(self, jobs: tuple[Job, ...], reason: str, grace: float) -> int:
