@@ -11,11 +11,13 @@ The tree::
       UsageError (ValueError)            the caller's own words are wrong
         AddressError                     the text is not an address
         TargetError                      the text selects nobody, or nobody known
+        TextNotBytes (TypeError)         text was given where a message, which is bytes, belongs
       ProtocolError
         LocalProtocolError               this side called in the wrong state
         RemoteProtocolError              the peer sent what the protocol does not allow
           MessageTooLarge                a message is over its limit
           EndedInMessage                 the stream ended in the middle of a message
+          DatagramTruncated              a datagram was longer than what was set aside for it
       TransportError
         ConnectFailed                    no connection came about
         ListenFailed                     an address cannot be served
@@ -23,6 +25,12 @@ The tree::
         ChannelClosed                    closed by this side
         ChannelEnded                     closed by the peer, cleanly
         ChannelBroken                    neither side closed: the network, the kernel or the peer's crash did
+          ChannelReset                   the peer's system cut the connection: the program there is gone
+          PipeBroken                     sent to a peer that had closed before
+          PeerSilent                     nothing that was sent has been confirmed: a pulled cable, a dead machine
+        DatagramRefused                  the peer's system says that nobody listens at that port
+        BufferFull                       the peer takes nothing now, and waiting was not wanted
+        ShortSend (TimeoutError)         a message went out in part before the time was over
       CallError                          a call over a link did not end well
         CallTimeout (TimeoutError)       its deadline passed
         CallRefused                      the peer's rules do not allow it
@@ -109,6 +117,15 @@ class TargetError(UsageError):
     Try: lanline who, which lists the names; pc[1-40], @all, @others and @online select several."""
 
 
+class TextNotBytes(UsageError, TypeError):
+    """A message is bytes, and this is text.
+
+    Try: text.encode(), which turns text into UTF-8 bytes; on the other side message.decode() turns them back."""
+
+    def __init__(self) -> None:
+        super().__init__("a message is bytes, not str: write text.encode() to turn text into bytes")
+
+
 class ProtocolError(LanlineError):
     """The rules of a protocol were broken."""
 
@@ -154,6 +171,22 @@ class EndedInMessage(RemoteProtocolError):
         self.kept_bytes = kept_bytes
 
 
+class DatagramTruncated(RemoteProtocolError):
+    """A datagram was longer than what was set aside for it: the rest of it is lost.
+
+    Try: raise max_datagram_bytes on the receiving side, or send smaller datagrams: 1,200 bytes pass everywhere.
+
+    Args:
+        limit_bytes: how much was set aside.
+        sender: the address it came from, as text.
+    """
+
+    def __init__(self, limit_bytes: int, sender: str) -> None:
+        super().__init__(f"a datagram from {sender} was longer than {limit_bytes} bytes, the limit here")
+        self.limit_bytes = limit_bytes
+        self.sender = sender
+
+
 class TransportError(LanlineError):
     """A socket could not be made to do its work."""
 
@@ -186,6 +219,52 @@ class ChannelBroken(ChannelError):
     """The connection broke: neither side closed it.
 
     Try: check the cable, the power and the far program; what was under way may not have arrived."""
+
+
+class ChannelReset(ChannelBroken):
+    """The peer's system cut the connection (ECONNRESET): the program there ended or crashed with bytes unread.
+
+    Try: look at the far program; what was under way may not have arrived."""
+
+
+class PipeBroken(ChannelBroken):
+    """This side sent to a peer that had closed before (EPIPE).
+
+    Try: receive until the peer ends before sending more; it may have said why it closes."""
+
+
+class PeerSilent(ChannelBroken):
+    """The peer's system no longer confirms what it is sent (ETIMEDOUT): a pulled cable, a machine without power.
+
+    Try: check the cable, the power and the network in between; what was under way may not have arrived."""
+
+
+class DatagramRefused(ChannelError):
+    """The peer's system says that nobody listens at that port (ICMP port unreachable). The socket can still be used.
+
+    Try: start the far program first, and check the port."""
+
+
+class BufferFull(ChannelError):
+    """The peer takes nothing now, the buffers in between are full, and waiting was not wanted.
+
+    Try: send, which waits for room, or give the peer time; nothing of this message was sent."""
+
+
+class ShortSend(ChannelError, TimeoutError):
+    """A message went out in part before the time was over. The rest is kept and goes first when more is sent.
+
+    Try: a longer timeout, or look at why the peer does not read.
+
+    Args:
+        sent_bytes: how much of the message the system took.
+        size_bytes: size of the whole message, its framing included.
+    """
+
+    def __init__(self, sent_bytes: int, size_bytes: int) -> None:
+        super().__init__(f"{sent_bytes} of {size_bytes} bytes were sent before the time was over")
+        self.sent_bytes = sent_bytes
+        self.size_bytes = size_bytes
 
 
 class CallError(LanlineError):

@@ -23,7 +23,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Protocol
 
-from lanline.errors import EndedInMessage, LocalProtocolError, RemoteProtocolError, UsageError
+from lanline.errors import EndedInMessage, LocalProtocolError, RemoteProtocolError, TextNotBytes, UsageError
 
 
 class Decoder(Protocol):
@@ -180,12 +180,12 @@ def as_bytes(data: bytes | bytearray | memoryview | str) -> bytes:
     """The same bytes, unchangeable: a message must not change after it was handed over.
 
     Raises:
-        TypeError: for text, naming `.encode()`, and for anything else that holds no bytes.
+        TextNotBytes: for text. TypeError: for anything else that holds no bytes.
     """
     if type(data) is bytes:
         return data
     if isinstance(data, str):
-        raise TypeError("a message is bytes, not str: write text.encode() to turn text into bytes")
+        raise TextNotBytes
     return bytes(memoryview(data))
 
 
