@@ -1,6 +1,6 @@
 """Every error lanline raises, and the one status enum that travels on links.
 
-Rules of this file: it imports nothing of lanline; an error carries plain values (text, numbers), never live
+Rules of this file: it imports nothing of lanline but the translation of advice; an error carries plain values (text, numbers), never live
 objects; `str(error)` is one sentence with numbers and units; the class docstring is what the command line
 shows below that sentence, from its `Try:` line on. Foreign exceptions become one of these at one boundary per
 layer (`OSError` in `transport/`, `ssl.SSLError` in `transport/`, msgspec's errors in `session/` and `link/`).
@@ -55,6 +55,8 @@ import re
 from enum import IntEnum
 from typing import ClassVar
 
+from lanline.translation import _
+
 _ADVICE = re.compile(r"^\s*Try:(.*?)(?:\n\s*\n|\Z)", re.MULTILINE | re.DOTALL)
 """In the docstring of a class: from `Try:` at the beginning of a line to the end of its paragraph."""
 
@@ -93,10 +95,13 @@ class LanlineError(Exception):
     @property
     def advice(self) -> str:
         """What to try next, one or two sentences; empty where there is nothing to try."""
-        if self._advice is not None:
-            return self._advice
-        found = _ADVICE.search(type(self).__doc__ or "")
-        return " ".join(found.group(1).split()) if found else ""
+        return _(advice_of(type(self))) if self._advice is None else self._advice
+
+
+def advice_of(kind: type[LanlineError]) -> str:
+    """The `Try:` paragraph of a class, in one line; empty where it has none."""
+    found = _ADVICE.search(kind.__doc__ or "")
+    return " ".join(found.group(1).split()) if found else ""
 
 
 class UsageError(LanlineError, ValueError):

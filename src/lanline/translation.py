@@ -31,14 +31,32 @@ def _(text: str) -> str:
     return _translate(text)
 
 
+def bind() -> None:
+    """Makes our catalogue the one that argparse looks its own words up in. For the command, which owns its process: a
+    program that only imports lanline keeps its own."""
+    if _translate is not _as_it_is:
+        import gettext
+
+        gettext.bindtextdomain(_DOMAIN, _folder())
+        gettext.textdomain(_DOMAIN)
+
+
+def _as_it_is(text: str) -> str:
+    return text
+
+
+def _folder() -> str:
+    return os.path.join(os.path.dirname(__file__), "locale")
+
+
 def _find() -> Callable[[str], str]:
     wanted = languages()
     if not wanted or wanted[0] in ("C", "POSIX") or wanted[0].startswith("en"):
-        return str
+        return _as_it_is
     import gettext  # here, not above: 3 ms that only a reader of another language is worth
 
-    folder = os.path.join(os.path.dirname(__file__), "locale")
-    return gettext.translation(_DOMAIN, folder, wanted, fallback=True).gettext
+    found = gettext.translation(_DOMAIN, _folder(), wanted, fallback=True)
+    return lambda text: found.gettext(text) if text else text  # the empty text stands for the head of a catalogue
 
 
 _translate = _find()

@@ -20,7 +20,7 @@ LAYERS = {
     "ui": 7,
     "testing": 7,
 }
-FOUNDATION = {"errors", "roles", "address", "limits", "clean", "beneath", "console", "durations", "arguments"}
+FOUNDATION = {"errors", "roles", "address", "limits", "clean", "beneath", "console", "durations", "arguments", "translation"}
 FRONT = {"", "__main__"}  # lanline/__init__.py and __main__.py: they may name everything
 
 

@@ -19,7 +19,7 @@ from tests.rules.source import PythonFile, check_nothing, python
 LOOPS = {"asyncio", "uvloop"}
 PURE_FOLDERS = ("lanline.framing", "lanline.session")
 PURE_MODULES = (
-    *(f"lanline.{name}" for name in ("errors", "roles", "address", "limits", "clean", "console")),
+    *(f"lanline.{name}" for name in ("errors", "roles", "address", "limits", "clean", "console", "translation")),
     *(f"lanline.room.{name}" for name in ("keys", "roster", "policy", "audit", "paths")),
     "lanline.transport.sockets",
     "lanline.link.blocking",

@@ -15,8 +15,10 @@ import sys
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from lanline import translation
 from lanline.errors import LanlineError, UsageError
 from lanline.room.paths import StateFolder
+from lanline.translation import _
 from lanline.ui.output import TerminalConsole
 from lanline.ui.services import service_names, words_of
 from lanline.ui.words import GROUPS, WORDS
@@ -59,6 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit code, for `sys.exit`.
     """
+    translation.bind()
     options = _Options()
     console = options.console()
     try:
@@ -202,7 +205,7 @@ def _print_help(console: Console) -> None:
         console.line()
         console.line(Painted(f"{title}:", "bold"))
         for name in names:
-            console.line("  ", Painted(f"{name:<{width}}", "cyan"), f"  {words[name]}")
+            console.line("  ", Painted(f"{name:<{width}}", "cyan"), f"  {_(words[name])}")
     console.line("\nlanline WORD --help says more about a word, with examples.")
     console.line(
         "For every word: --home DIR (or LANLINE_HOME) chooses the state folder, --json prints data for programs,"

@@ -32,6 +32,14 @@ def words_of(service: str) -> dict[str, str]:
     return words
 
 
+def plain_faces() -> dict[str, str]:
+    """What `lanline serve` can serve to bare sockets, each with what it does."""
+    faces: dict[str, str] = {}
+    for service in service_names():
+        faces |= getattr(import_module(f"{_PACKAGE}.{service}"), "PLAIN", {})
+    return faces
+
+
 def make_services(context: Context) -> list[Service]:
     """Every service that a node hosts, made for this one."""
     made: list[Service] = []
