@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import socket
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
@@ -55,7 +56,7 @@ class Server:
     def __init__(
         self,
         what: Handler | Service | Iterable[Service],
-        addresses: Sequence[Address],
+        addresses: Sequence[Address | socket.socket],
         *,
         framing: Framing,
         tls: ssl.SSLContext | None,
@@ -111,7 +112,7 @@ class Server:
                 await service.on_start()
                 self._started.append(service)
             for address in self._wanted:
-                tls = self._tls if address.scheme != "mem" else None
+                tls = None if isinstance(address, Address) and address.scheme == "mem" else self._tls
                 listener = await registry.listen(
                     address, factory, limits=self._limits, tls=tls, welcome_at_once=is_plain
                 )
@@ -193,7 +194,7 @@ class Server:
 
 def serve(
     what: Handler | Service | Iterable[Service],
-    *addresses: str | Address,
+    *addresses: str | Address | socket.socket,
     framing: Framing | None = None,
     tls: ssl.SSLContext | None = None,
     guard: Guard | None = None,
@@ -203,7 +204,8 @@ def serve(
 
     Args:
         what: a coroutine function over a Channel, or one or several Service objects.
-        addresses: `tcp://:9000` is loopback, `tcp://*:9000` every interface, port 0 any free one.
+        addresses: `tcp://:9000` is loopback, `tcp://*:9000` every interface, port 0 any free one. A socket that
+            listens already does as well (one that several processes share, or that systemd gave); the server closes it.
         framing: how a handler's messages lie in the stream; Raw (whatever one read delivers) by default.
         tls: makes every connection TLS; see `lanline.transport.tls`.
         guard: judges the peers of links; everybody is a guest by default.
@@ -217,5 +219,5 @@ def serve(
     """
     if not addresses:
         raise UsageError("serve needs at least one address, such as tcp://127.0.0.1:9000")
-    parsed = [address if isinstance(address, Address) else Address.parse(address) for address in addresses]
+    parsed = [Address.parse(address) if isinstance(address, str) else address for address in addresses]
     return Server(what, parsed, framing=framing or Raw(), tls=tls, guard=guard or Anyone(), limits=limits)

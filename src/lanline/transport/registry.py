@@ -7,6 +7,7 @@ never loads ssl.
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 
 async def listen(
-    address: Address,
+    address: Address | socket.socket,
     factory: ProtocolFactory,
     *,
     limits: Limits = LAN,
@@ -30,7 +31,7 @@ async def listen(
     """Serves one kind of protocol at an address of any stream scheme.
 
     Args:
-        address: tcp, tls, unix or mem.
+        address: tcp, tls, unix or mem; or a socket that listens already, which the listener owns from now on.
         factory: makes the protocol for each connection, given its `Arrival`.
         limits: connections, strangers, backlog, handshake time. Not on mem, which counts only.
         tls: makes every connection TLS; required for tls, refused for mem.
@@ -43,6 +44,10 @@ async def listen(
         ListenFailed: the address cannot be served.
         UsageError: the scheme carries datagrams (AddressError), or TLS is missing or senseless for it.
     """
+    if isinstance(address, socket.socket):
+        from lanline.transport import given
+
+        return given.listen_on(address, factory, limits=limits, tls=tls, welcome_at_once=welcome_at_once)
     scheme = _scheme(address)
     return await scheme.listen(address, factory, limits=limits, tls=tls, welcome_at_once=welcome_at_once)
 
