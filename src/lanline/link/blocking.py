@@ -1,46 +1,42 @@
-"""Channels and links without an event loop: the same framings and the same session, over a blocking socket.
+"""Channels and links without an event loop: the same framings and the same session, over blocking sockets.
 
-It imports no asyncio, which is what keeps the start of `lanline run` and `lanline who` short, and what newcomers read
-first. One thread drives one connection; nothing happens in between calls to it, so a link that is left alone for longer
-than 45 s over TCP is held for gone by its peer (not over Unix sockets). Errors are those of the asyncio side.
+This file holds the functions that make them; each class has a file of its own, loaded when it is first used, so that
+the start of `lanline run` and `lanline who` stays short. Nothing here imports asyncio. Errors are those of the asyncio
+side.
 """
 
 from __future__ import annotations
 
-import os
-import select
-import socket
 import time
-from collections import deque
-from collections.abc import Iterator
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Final
 
 from lanline.address import Address
-from lanline.errors import (
-    CallError,
-    ChannelBroken,
-    ChannelClosed,
-    ChannelEnded,
-    ConnectFailed,
-    LocalProtocolError,
-    ProtocolError,
-    Status,
-    UsageError,
-    call_error,
-)
+from lanline.errors import ConnectFailed, UsageError
 from lanline.limits import LAN, Limits
-from lanline.link.values import decoder, encode, is_raw
-from lanline.session import events, frames
-from lanline.session.session import Session, Side
 from lanline.transport import sockets
 
 if TYPE_CHECKING:
+    import socket
     import ssl
 
     from lanline.framing.base import Framing
+    from lanline.link.blockingchannel import Channel
+    from lanline.link.blockinglink import Call, Link
 
-_READ_BYTES: Final = 256 * 1024
+__all__ = ["connect", "connect_link", "Channel", "Link", "Call"]
+
+_HOMES: Final = {"Channel": "blockingchannel", "Link": "blockinglink", "Call": "blockinglink"}
+
+
+def __getattr__(name: str) -> object:
+    """Loads a class when it is first named here (PEP 562)."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value: object = getattr(import_module(f"lanline.link.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
 
 
 def connect(
@@ -63,12 +59,11 @@ def connect(
     Raises:
         AddressError, ConnectFailed: see there.
     """
-    where = address if isinstance(address, Address) else Address.parse(address)
-    if framing is None:
-        from lanline.framing.raw import Raw  # here, not above: links never need it
+    from lanline.framing.raw import Raw  # here, not above, as the next: links never need them
+    from lanline.link.blockingchannel import Channel
 
-        framing = Raw()
-    return Channel(_connected(where, tls, server_name, timeout), framing, str(where))
+    where = address if isinstance(address, Address) else Address.parse(address)
+    return Channel(_connected(where, tls, server_name, timeout), framing or Raw(), str(where))
 
 
 def connect_link(
@@ -89,6 +84,8 @@ def connect_link(
     Raises:
         AddressError, ConnectFailed: see there; the peer's refusal is in the latter.
     """
+    from lanline.link.blockinglink import Link  # here, not above: channels never need it
+
     where = address if isinstance(address, Address) else Address.parse(address)
     deadline = time.monotonic() + timeout
     sock = _connected(where, tls, server_name, timeout)
@@ -113,445 +110,3 @@ def _connected(where: Address, tls: ssl.SSLContext | None, server_name: str | No
         raise ConnectFailed(f"TLS with {where} failed: {error}") from error
     secured.settimeout(None)
     return secured
-
-
-class Channel:
-    """Messages to and from one peer, over a blocking socket.
-
-    Args:
-        sock: connected; owned by this object from now on.
-        framing: how messages lie in the stream.
-        peer_address: for people.
-    """
-
-    def __init__(self, sock: socket.socket, framing: Framing, peer_address: str) -> None:
-        self.peer_address = peer_address
-        self._sock = sock
-        self._framing = framing
-        self._decoder = framing.decoder()
-        self._messages: deque[bytes] = deque()
-        self._is_closed = False
-        self._has_ended = False
-
-    def __repr__(self) -> str:
-        state = "closed" if self._is_closed else "ended" if self._has_ended else "open"
-        return f"<Channel {self._framing.name} {self.peer_address} {state}>"
-
-    def send(self, message: bytes) -> None:
-        """Sends one message, waiting as long as the peer is slow.
-
-        Raises:
-            ChannelClosed: this side has closed. ChannelBroken: the connection broke.
-            UsageError, MessageTooLarge: the framing cannot carry it. TypeError: it is text: write `text.encode()`.
-        """
-        data = self._framing.encode(message)
-        self._check_open()
-        try:
-            self._sock.sendall(data)
-        except OSError as error:
-            raise ChannelBroken(f"the connection broke: {error.strerror or error}") from error
-
-    def receive(self, *, timeout: float | None = None) -> bytes:
-        """The next message.
-
-        Args:
-            timeout: seconds to wait for it; None to wait for ever.
-
-        Raises:
-            TimeoutError: it did not come in time; nothing is lost, a later call gets it.
-            ChannelEnded: the peer has closed. ChannelBroken: the connection broke. ChannelClosed: this side has.
-            EndedInMessage, RemoteProtocolError: the peer does not keep to the framing.
-        """
-        deadline = None if timeout is None else time.monotonic() + timeout
-        while not self._messages:
-            self._check_open()
-            if self._has_ended:
-                raise ChannelEnded("the peer has closed the channel")
-            chunk = self._read(deadline)
-            if chunk:
-                self._messages.extend(self._decoder.receive_data(chunk))
-            else:
-                self._has_ended = True
-                self._messages.extend(self._decoder.receive_eof())
-        return self._messages.popleft()
-
-    def __iter__(self) -> Iterator[bytes]:
-        """Messages until the peer closes."""
-        while True:
-            try:
-                yield self.receive()
-            except ChannelEnded:
-                return
-
-    def end(self) -> None:
-        """Sends nothing more, but goes on receiving (half-close)."""
-        self._check_open()
-        self._sock.shutdown(socket.SHUT_WR)
-
-    def close(self) -> None:
-        """Closes; a second time does nothing."""
-        self._is_closed = True
-        self._sock.close()
-
-    def __enter__(self) -> Self:
-        """Leaving the block closes the channel."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Closes."""
-        self.close()
-
-    def _read(self, deadline: float | None) -> bytes:
-        left = None if deadline is None else max(0.0, deadline - time.monotonic())
-        try:
-            self._sock.settimeout(left if left != 0.0 else 1e-6)
-            return self._sock.recv(_READ_BYTES)
-        except TimeoutError:
-            raise TimeoutError(f"no message came from {self.peer_address} in time") from None
-        except OSError as error:
-            raise ChannelBroken(f"the connection broke: {error.strerror or error}") from error
-        finally:
-            if not self._is_closed:
-                self._sock.settimeout(None)
-
-    def _check_open(self) -> None:
-        if self._is_closed:
-            raise ChannelClosed("this side has closed the channel already")
-
-
-class Link:
-    """Many calls over one blocking socket; the peer may not call back.
-
-    Args:
-        sock: connected; owned by this object from now on.
-        peer_address: for people.
-        keepalive: whether the peer is pinged (not over Unix sockets).
-        limits: sizes and times.
-    """
-
-    def __init__(self, sock: socket.socket, peer_address: str, *, keepalive: bool, limits: Limits = LAN) -> None:
-        now = time.monotonic()
-        hello = frames.Hello((frames.VERSION,), os.urandom(8), window_bytes=limits.window_bytes)
-        self.peer_address = peer_address
-        self._session = Session(Side.CONNECTING, hello, now=now, limits=limits, keepalive=keepalive)
-        self._sock = sock
-        self._sock.setblocking(False)
-        self._poll = select.poll()
-        self._unsent = bytearray()
-        self._calls: dict[int, Call] = {}
-        self._closed_because = ""
-        self._wake_fd: int | None = None
-
-    def __repr__(self) -> str:
-        return f"<Link {self.peer_address} {self._session.state.name} calls={len(self._calls)}>"
-
-    def ask(self, endpoint: str, /, *arguments: Any, timeout: float | None = None, returns: Any = Any) -> Any:
-        """Asks for one answer: `link.ask("echo.say", "hi", timeout=2.0)`.
-
-        Args:
-            endpoint: `service.endpoint`.
-            arguments: the endpoint's own.
-            timeout: seconds until CallTimeout; None to wait for ever.
-            returns: the type of the answer, checked when it comes.
-
-        Raises:
-            CallTimeout, CallRefused, CallFailed, CallLost: see there.
-        """
-        with self.open(endpoint, *arguments, timeout=timeout, last=True) as call:
-            return call.finish(returns)
-
-    def stream(
-        self, endpoint: str, /, *arguments: Any, timeout: float | None = None, items: Any = Any
-    ) -> Iterator[Any]:
-        """The items of a streaming endpoint, as they come. Leaving the loop cancels the far side."""
-        with self.open(endpoint, *arguments, timeout=timeout, items=items, last=True) as call:
-            yield from call
-
-    def open(
-        self,
-        endpoint: str,
-        /,
-        *arguments: Any,
-        timeout: float | None = None,
-        items: Any = Any,
-        last: bool = False,
-        window: int = 0,
-    ) -> Call:
-        """Begins a call on which both sides may send: `with link.open(...) as call`. Arguments as in `ask`; `items` is
-        the type of the peer's items, `last` means that this side sends nothing more, `window` how many bytes the peer
-        may have under way (0 for the usual 256 KiB).
-
-        Raises:
-            CallLost: the link is gone.
-        """
-        now = time.monotonic()
-        try:
-            number = self._session.open(endpoint, encode(arguments), last=last, now=now, timeout=timeout, window=window)
-        except LocalProtocolError as error:
-            reason = self._closed_because or str(error)
-            raise call_error(Status.PEER_GONE, f"the link is gone: {reason}", may_have_run=False) from error
-        call = Call(self, self._session, number, endpoint, items)
-        self._calls[number] = call
-        return call
-
-    def wake_on(self, fd: int | None) -> None:
-        """Lets a descriptor interrupt what waits on this link: for signals (`signal.set_wakeup_fd`), which must not cut
-        into a session.
-
-        Args:
-            fd: while it is readable, whatever would wait raises InterruptedError. Nothing is lost by that: the same
-                call can be made again. None for no descriptor.
-        """
-        if self._wake_fd is not None:
-            self._poll.unregister(self._wake_fd)
-        self._wake_fd = fd
-        if fd is not None:
-            self._poll.register(fd, select.POLLIN)
-
-    def close(self) -> None:
-        """Closes; calls under way are lost."""
-        if not self._session.is_closed:
-            self._session.go_away("closed here")
-            self._unsent += b"".join(self._session.data_to_send())
-        try:
-            self._sock.setblocking(True)
-            self._sock.settimeout(1.0)
-            self._sock.sendall(self._unsent)
-        except OSError:
-            self._closed_because = "the peer was gone before the farewell"  # nothing more can be done for it
-        self._unsent.clear()
-        self._sock.close()
-
-    def __enter__(self) -> Self:
-        """Leaving the block closes the link."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Closes."""
-        self.close()
-
-    def wait_welcomed(self, deadline: float) -> None:
-        """Waits until both sides have let each other in.
-
-        Args:
-            deadline: seconds on the monotonic clock.
-
-        Raises:
-            ConnectFailed: the peer refused, went away or kept silent.
-        """
-        while not self._session.is_open:
-            if self._session.is_closed:
-                self._sock.close()
-                raise ConnectFailed(f"the link to {self.peer_address} did not come about: {self._closed_because}")
-            if time.monotonic() >= deadline:
-                self._sock.close()
-                raise ConnectFailed(f"{self.peer_address} did not answer in time")
-            self.exchange(deadline)
-
-    def exchange(self, deadline: float | None = None) -> None:
-        """Sends what is due, then waits until something came, the session's own deadline or `deadline` has passed, and
-        hands events to their calls. A blocked peer stops neither direction: both are waited for at once.
-
-        Raises:
-            InterruptedError: the descriptor of `wake_on` is readable.
-        """
-        session = self._session
-        session_due = session.next_deadline()
-        due = min((moment for moment in (deadline, session_due) if moment is not None), default=None)
-        self.flush()
-        wait_ms = None if due is None else max(0.0, (due - time.monotonic()) * 1000)
-        self._poll.register(self._sock, select.POLLIN | (select.POLLOUT if self._unsent else 0))
-        is_woken = False
-        for fd, ready in self._poll.poll(wait_ms):
-            if fd == self._wake_fd:
-                is_woken = True
-            elif ready & ~select.POLLOUT:
-                self._receive_some()
-        if session_due is not None and time.monotonic() >= session_due:
-            session.deadline_passed(time.monotonic())
-        self._pass_events_on()
-        self.flush()
-        if is_woken:
-            raise InterruptedError("the descriptor of wake_on is readable")
-
-    def flush(self) -> None:
-        """Sends what is due, as far as the system takes it now."""
-        self._unsent += b"".join(self._session.data_to_send())
-        self._send_some()
-
-    def _send_some(self) -> None:
-        while self._unsent:
-            try:
-                sent = self._sock.send(self._unsent)
-            except BlockingIOError:
-                return
-            except OSError:
-                self._unsent.clear()  # the receiving side learns why, and says it
-                return
-            del self._unsent[:sent]
-
-    def _receive_some(self) -> None:
-        now = time.monotonic()
-        try:
-            chunk = self._sock.recv(_READ_BYTES)
-        except BlockingIOError:
-            return
-        except OSError as error:
-            self._closed_because = f"the connection broke: {error.strerror or error}"
-            chunk = b""
-        if not chunk:
-            self._session.receive_eof(now)
-            return
-        try:
-            self._session.receive_data(chunk, now)
-        except ProtocolError as error:
-            self._closed_because = str(error)
-
-    def _pass_events_on(self) -> None:
-        while self._session.has_events:
-            for event in self._session.events():
-                self._handle(event)
-
-    def _handle(self, event: events.Event) -> None:
-        match event:
-            case events.Greeted():
-                self._session.send_welcome()
-            case events.ItemReceived() | events.Ended() | events.Failed():
-                call = self._calls.get(event.call)
-                if call is not None:
-                    call.take(event)
-                    if isinstance(event, events.Failed) or (isinstance(event, events.Ended) and event.over):
-                        del self._calls[event.call]
-            case events.Opened():
-                text = "this side answers no calls"
-                self._session.send_error(event.call, Status.NOT_FOUND, text, may_have_run=False)
-            case events.GoingAway() | events.Closed():
-                self._closed_because = self._closed_because or event.reason
-
-
-class Call:
-    """One call on a blocking link.
-
-    Attributes:
-        endpoint: `service.endpoint`.
-        result: the peer's result once it has ended its half; None before that and where it gave none.
-    """
-
-    def __init__(self, link: Link, session: Session, number: int, endpoint: str, kind: Any) -> None:
-        self.endpoint = endpoint
-        self.result: Any = None
-        self._link = link
-        self._session = session
-        self._number = number
-        self._decode = decoder(kind)
-        self._items: deque[events.ItemReceived] = deque()
-        self._ended: events.Ended | None = None
-        self._error: CallError | None = None
-
-    def __repr__(self) -> str:
-        state = "failed" if self._error else "ended" if self._ended else "open"
-        return f"<Call {self.endpoint} #{self._number} {state}>"
-
-    @property
-    def has_items(self) -> bool:
-        """Whether `receive` would give an item without waiting."""
-        return bool(self._items)
-
-    def send(self, item: Any) -> None:
-        """Sends one item, once there is credit for it. `bytes` travel as they are, anything else as msgpack.
-
-        Raises:
-            CallError: the call is over.
-        """
-        raw = is_raw(item)
-        body = bytes(item) if raw else encode(item)
-        while self._error is None and self._session.credit(self._number) <= 0:
-            self._link.exchange()
-        if self._error is not None:
-            raise self._error
-        self._session.send_item(self._number, body, raw=raw)
-
-    def end(self) -> None:
-        """Sends nothing more on this call."""
-        if self._error is None:
-            self._session.send_end(self._number)
-
-    def receive(self, *, timeout: float | None = None) -> Any:
-        """The peer's next item.
-
-        Args:
-            timeout: seconds to wait for it; None to wait as long as the call lives.
-
-        Raises:
-            TimeoutError: it did not come in time; the call goes on.
-            ChannelEnded: the peer has ended its half; its result is in `result`.
-            CallError: the call did not end well.
-        """
-        deadline = None if timeout is None else time.monotonic() + timeout
-        while not self._items:
-            if self._error is not None:
-                raise self._error
-            if self._ended is not None:
-                raise ChannelEnded(f"the peer has sent all it had to send on {self.endpoint}")
-            if deadline is not None and time.monotonic() >= deadline:
-                raise TimeoutError(f"no item came on {self.endpoint} in time")
-            self._link.exchange(deadline)
-        item = self._items.popleft()
-        self._session.consumed(self._number, item.size)
-        return item.body if item.raw else self._decode(item.body)
-
-    def __iter__(self) -> Iterator[Any]:
-        """Items until the peer has ended its half."""
-        while True:
-            try:
-                yield self.receive()
-            except ChannelEnded:
-                return
-
-    def finish(self, returns: Any = Any) -> Any:
-        """Waits for the peer's result, dropping items that still come.
-
-        Raises:
-            CallError: the call did not end well.
-        """
-        for _ in self:
-            continue
-        ended = self._ended
-        if ended is None or (not ended.raw and not ended.body):
-            return None
-        self.result = ended.body if ended.raw else decoder(returns)(ended.body)
-        return self.result
-
-    def cancel(self, reason: str = "") -> None:
-        """Gives the call up: the peer's handler is cancelled. Nothing happens when it is over already."""
-        self._session.cancel(self._number, reason)
-
-    def take(self, event: events.ItemReceived | events.Ended | events.Failed) -> None:
-        """The link hands over what came for this call."""
-        match event:
-            case events.ItemReceived():
-                self._items.append(event)
-            case events.Ended():
-                self._ended = event
-                if event.body:
-                    self.result = event.body if event.raw else decoder(Any)(event.body)
-            case events.Failed():
-                self._error = call_error(
-                    event.status, event.text, may_have_run=event.may_have_run, details=event.details
-                )
-
-    def __enter__(self) -> Self:
-        """Leaving the block cancels the call if it is not over."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Cancels the call if it is not over, and sends that at once."""
-        self.cancel("the caller left")
-        if self._session.has_data_to_send:
-            self._link.flush()
