@@ -18,7 +18,7 @@ from lanline.limits import LAN
 from lanline.link.channel import Channel
 from lanline.link.client import connect
 from lanline.link.server import serve
-from lanline.transport.given import activated_sockets, address_of, listen_on
+from lanline.transport.given import address_of, listen_on
 
 
 def test_a_socket_says_where_it_is_reached(tmp_path: Path, home: Path) -> None:
