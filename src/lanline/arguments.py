@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from lanline.errors import LanlineError, UsageError
+from lanline.translation import _
 
 if TYPE_CHECKING:
     from lanline.console import Console
@@ -39,7 +40,9 @@ class WordParser(argparse.ArgumentParser):
         super().__init__(
             prog=f"lanline {word}",
             description=summary,
-            epilog=f"examples:\n{lines}\n\nalso for every word: --home DIR, --json, --no-colour (lanline --help)",
+            epilog=_(
+                "examples:\n{lines}\n\nalso for every word: --home DIR, --json, --no-colour (lanline --help)"
+            ).format(lines=lines),
             formatter_class=_Layout,
             allow_abbrev=False,
         )
@@ -72,7 +75,7 @@ class WordParser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raises UsageError."""
-        raise UsageError(message, advice=f"{self.prog} --help")
+        raise UsageError(message, advice=_("{prog} --help").format(prog=self.prog))
 
 
 class _Layout(argparse.RawDescriptionHelpFormatter):
@@ -105,15 +108,26 @@ def number(low: int, high: int) -> Callable[[str], int]:
 
     def convert(text: str) -> int:
         if not (text.isascii() and text.isdigit() and len(text) <= 12 and low <= int(text) <= high):
-            raise argparse.ArgumentTypeError(f"{text[:40]!r} is not a whole number from {low} to {high}")
+            raise argparse.ArgumentTypeError(
+                _("{text!r} is not a whole number from {low} to {high}").format(text=text[:40], low=low, high=high)
+            )
         return int(text)
 
     return convert
+
+
+def seconds(text: str) -> float:
+    """A `type=` for a length of time that may be 0, where everybody means seconds: `5`, `0.5`, and also `1m`."""
+    from lanline.durations import parse_duration  # here, not above: many words have no such option
+
+    if not text.replace(".", "", 1).isdecimal() or not text.isascii():
+        return typed(parse_duration)(text)
+    return typed(parse_duration)(f"{text}s") if float(text) else 0.0
 
 
 def _words_of(text: str) -> tuple[str, ...]:
     words = tuple(part.strip() for part in text.split(","))
     if not all(words):
         # Never "all of them": in a script the list may be a variable that happens to be empty.
-        raise argparse.ArgumentTypeError("the list after = is empty, or has an empty word in it")
+        raise argparse.ArgumentTypeError(_("the list after = is empty, or has an empty word in it"))
     return () if words == (ALL,) else words

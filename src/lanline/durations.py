@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from lanline.errors import UsageError
+from lanline.translation import _
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _SHOWN = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
@@ -24,10 +25,13 @@ def parse_duration(text: str) -> float:
     """
     parts = re.findall(r"(\d{1,12}(?:\.\d{1,6})?)(ms|[smhd])", text, re.ASCII)
     if not parts or "".join(number + unit for number, unit in parts) != text.replace(" ", ""):
-        raise UsageError(f"{text[:40]!r} is no length of time", advice="a number and its unit: 45s, 10m, 2h or 1h30m.")
+        raise UsageError(
+            _("{text!r} is no length of time").format(text=text[:40]),
+            advice=_("a number and its unit: 45s, 10m, 2h or 1h30m."),
+        )
     seconds = sum(float(number) * _UNITS[unit] for number, unit in parts)
     if not 0 < seconds <= _MAX_SECONDS:
-        raise UsageError(f"{text[:40]!r} is out of range: more than 0, at most ten years")
+        raise UsageError(_("{text!r} is out of range: more than 0, at most ten years").format(text=text[:40]))
     return seconds
 
 

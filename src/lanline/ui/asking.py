@@ -18,6 +18,7 @@ from contextlib import contextmanager
 
 from lanline.clean import clean
 from lanline.errors import UsageError
+from lanline.translation import _
 
 _CONTROLLING_TERMINAL = "/dev/tty"
 _MAX_LINE_BYTES = 4096  # what the kernel collects of one line, N_TTY's buffer
@@ -51,7 +52,7 @@ def ask_line(prompt: str) -> str:
         answer = _read_line(fd)
         if not answer.endswith("\n"):
             _write(fd, "\n")
-            raise UsageError(f"no answer to {prompt!r}: the input ended")
+            raise UsageError(_("no answer to {prompt!r}: the input ended").format(prompt=prompt))
     return answer.strip()
 
 
@@ -74,7 +75,7 @@ def ask_secret(prompt: str) -> str:
         finally:
             termios.tcsetattr(fd, termios.TCSAFLUSH, before)
     if not answer.endswith("\n"):
-        raise UsageError(f"no answer to {prompt!r}: the input ended")
+        raise UsageError(_("no answer to {prompt!r}: the input ended").format(prompt=prompt))
     return answer[:-1]
 
 
@@ -86,8 +87,8 @@ def _terminal(question: str) -> Iterator[int]:
         fd = _open(name)  # a container may give its process a terminal that controls nothing
     if fd is None:
         raise UsageError(
-            f"there is no terminal to ask at: {question!r}",
-            advice="run it at a terminal, or give the answer as an option (see --help).",
+            _("there is no terminal to ask at: {question!r}").format(question=question),
+            advice=_("run it at a terminal, or give the answer as an option (see --help)."),
         )
     try:
         yield fd

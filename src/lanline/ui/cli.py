@@ -86,7 +86,7 @@ def _run(word: str, module: ModuleType | None, arguments: list[str], console: Co
     if options.version:
         from lanline import __version__
 
-        console.line(f"lanline {__version__}")
+        console.line(_("lanline {version}").format(version=__version__))
         return 0
     if module is None:
         _print_help(console)
@@ -116,7 +116,7 @@ def _first_word(arguments: list[str], options: _Options) -> tuple[str, list[str]
         if one in ("-h", "--help"):
             return "", []
         if one.startswith("-"):
-            raise UsageError(f"there is no option {one!r} before the word", advice="lanline --help")
+            raise UsageError(_("there is no option {one!r} before the word").format(one=one), advice="lanline --help")
         if one != "help":
             return one, arguments[at + 1 :]
         return (arguments[at + 1], ["--help"]) if arguments[at + 1 :] else ("", [])
@@ -134,7 +134,7 @@ def _take_options(arguments: list[str], options: _Options) -> list[str]:
         elif one == "--home" or one.startswith("--home="):
             options.home = one[7:] if "=" in one else next(waiting, "")
             if not options.home:
-                raise UsageError("--home needs a folder", advice="lanline --home DIR status")
+                raise UsageError(_("--home needs a folder"), advice="lanline --home DIR status")
         else:
             kept.append(one)
     return kept
@@ -176,7 +176,8 @@ def find_word(word: str) -> ModuleType:
 
     near = difflib.get_close_matches(word, all_words(), n=3)
     raise UsageError(
-        f"there is no word {word!r}", advice=f"did you mean {' or '.join(near)}?" if near else "lanline --help"
+        _("there is no word {word!r}").format(word=word),
+        advice=_("did you mean {near}?").format(near=_(" or ").join(near)) if near else "lanline --help",
     )
 
 
@@ -195,22 +196,24 @@ def _print_help(console: Console) -> None:
     from lanline.console import Painted
 
     words = all_words()
-    groups = {**GROUPS, "many machines at once": tuple(word for word in words if word not in WORDS)}
+    grouped = {word for names in GROUPS.values() for word in names}
+    others = tuple(word for word in words if word not in grouped)
+    groups = {**GROUPS, _("many machines at once"): others}
     width = max(map(len, words))
-    console.line("lanline: a landline for your LAN. One command for a room full of machines.\n")
-    console.line("Begin with these two:")
-    console.line("  lanline init --allow-run      on one machine: founds a room and prints how others join it")
-    console.line("  lanline invite                on the same machine, in another terminal: a code for the others")
+    console.line(_("lanline: a landline for your LAN. One command for a room full of machines.\n"))
+    console.line(_("Begin with these two:"))
+    console.line(_("  lanline init --allow-run      on one machine: founds a room and prints how others join it"))
+    console.line(_("  lanline invite                on the same machine, in another terminal: a code for the others"))
     for title, names in groups.items():
         console.line()
-        console.line(Painted(f"{title}:", "bold"))
-        for name in names:
+        console.line(Painted(f"{_(title)}:", "bold"))
+        for name in filter(words.__contains__, names):
             console.line("  ", Painted(f"{name:<{width}}", "cyan"), f"  {_(words[name])}")
-    console.line("\nlanline WORD --help says more about a word, with examples.")
+    console.line(_("\nlanline WORD --help says more about a word, with examples."))
     console.line(
-        "For every word: --home DIR (or LANLINE_HOME) chooses the state folder, --json prints data for programs,"
+        _("For every word: --home DIR (or LANLINE_HOME) chooses the state folder, --json prints data for programs,")
     )
-    console.line("--no-colour (or NO_COLOR) prints no colours. lanline --version says which one this is.")
+    console.line(_("--no-colour (or NO_COLOR) prints no colours. lanline --version says which one this is."))
 
 
 def _failed(error: LanlineError, console: Console) -> int:
@@ -247,9 +250,14 @@ def _mistaken(error: Exception, console: Console) -> int:
         descriptor, place = tempfile.mkstemp(prefix="lanline-", suffix=".txt")
         with open(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
             file.write(text)
-        where = f"what led to it is in {place}"
+        where = _("what led to it is in {place}").format(place=place)
     except OSError:
-        where = "what led to it could not be written to a file"
-    sentence = f"a mistake in lanline itself, {type(error).__name__}: {where}"
-    console.error(LanlineError(sentence, advice=f"{DEBUG_VARIABLE}=1 shows it at once; please report it."))
+        where = _("what led to it could not be written to a file")
+    sentence = _("a mistake in lanline itself, {error}: {where}").format(error=type(error).__name__, where=where)
+    console.error(
+        LanlineError(
+            sentence,
+            advice=_("{debug_variable}=1 shows it at once; please report it.").format(debug_variable=DEBUG_VARIABLE),
+        )
+    )
     return MISTAKE

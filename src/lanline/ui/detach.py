@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from lanline import errors
 from lanline.errors import LanlineError, StateNotSaved
+from lanline.translation import _
 
 if TYPE_CHECKING:
     from lanline.console import Console
@@ -67,7 +68,9 @@ def _start(folder: StateFolder, report: int, secret: int) -> subprocess.Popen[by
     try:
         log = os.open(folder.log, flags, 0o600)
     except OSError as error:
-        raise StateNotSaved(f"{folder.log} cannot be opened: {error.strerror or error}") from error
+        raise StateNotSaved(
+            _("{log} cannot be opened: {strerror}").format(log=folder.log, strerror=error.strerror or error)
+        ) from error
     try:
         # -P: the folder somebody happens to stand in is no place to load code from.
         return subprocess.Popen(
@@ -89,10 +92,13 @@ def _wait(reading: int, console: Console) -> bytes:
     while not line.endswith(b"\n"):
         waited = time.monotonic() - began
         if waited > PATIENCE:
-            raise LanlineError(f"the node did not start within {PATIENCE:.0f} s", advice="look at its log, node.log.")
-        ready, _, _ = select.select([reading], [], [], _QUIET)
+            raise LanlineError(
+                _("the node did not start within {patience:.0f} s").format(patience=PATIENCE),
+                advice=_("look at its log, node.log."),
+            )
+        ready = select.select([reading], [], [], _QUIET)[0]
         if not ready:
-            console.progress(f"starting the node ({waited + _QUIET:.0f} s)")
+            console.progress(_("starting the node ({value:.0f} s)").format(value=waited + _QUIET))
             continue
         data = os.read(reading, 65536)
         if not data:
@@ -104,7 +110,10 @@ def _wait(reading: int, console: Console) -> bytes:
 def _judge(line: bytes, child: subprocess.Popen[bytes], folder: StateFolder) -> None:
     if not line:
         code = child.wait()
-        raise LanlineError(f"the node ended while it was starting, exit code {code}", advice=f"look at {folder.log}")
+        raise LanlineError(
+            _("the node ended while it was starting, exit code {code}").format(code=code),
+            advice=_("look at {log}").format(log=folder.log),
+        )
     told = json.loads(line)
     if "error" in told:
         child.wait()

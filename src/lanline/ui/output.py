@@ -22,6 +22,7 @@ from typing import TextIO
 from lanline.clean import clean, clean_json
 from lanline.console import Painted, Stream, Style
 from lanline.errors import LanlineError, UsageError
+from lanline.translation import _
 from lanline.ui.asking import ask_line, ask_secret, ask_yes
 
 PIPE_CLOSED_EXIT_CODE = 141  # 128 + SIGPIPE
@@ -95,7 +96,7 @@ class TerminalConsole:
         """See `Console.error`."""
         self.note(Painted("lanline: ", "red"), str(error))
         if error.advice:
-            self.note(Painted("try: ", "dim"), error.advice)
+            self.note(Painted(_("try: "), "dim"), error.advice)
 
     def table(
         self, columns: Sequence[str], rows: Sequence[Sequence[str | Painted]], *, right: Collection[str] = ()
@@ -118,8 +119,8 @@ class TerminalConsole:
         sink = self._sink(stream)
         if sink.is_terminal:
             raise UsageError(
-                f"raw output of a peer does not go to a terminal, and {stream} is one",
-                advice="leave out --raw, or send the output to a file or a pipe.",
+                _("raw output of a peer does not go to a terminal, and {stream} is one").format(stream=stream),
+                advice=_("leave out --raw, or send the output to a file or a pipe."),
             )
         self._remove_progress()
         self._write(sink, data)
@@ -197,8 +198,8 @@ class TerminalConsole:
         except OSError as error:
             sink.abandon()
             raise LanlineError(
-                f"the output cannot be written: {error.strerror}",
-                advice="look for a full disk, or a closed terminal.",
+                _("the output cannot be written: {reason}").format(reason=error.strerror),
+                advice=_("look for a full disk, or a closed terminal."),
             ) from error
 
 

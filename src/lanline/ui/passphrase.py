@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from lanline.errors import AuthorityLocked, StateUnsafe, UsageError
 from lanline.room.disk import OWNER_ONLY, read_secret
 from lanline.room.keys import is_authority_locked, open_authority_key
+from lanline.translation import _
 
 if TYPE_CHECKING:
     from lanline.console import Console
@@ -26,7 +27,7 @@ _TRIES: Final = 3
 STANDARD_INPUT: Final = "-"
 
 
-_WHY_A_ROOMS: Final = (
+_WHY_A_ROOMS: Final = _(
     "The passphrase protects the key that lets machines into the room. It is needed whenever this hub starts."
 )
 
@@ -47,9 +48,9 @@ def new_passphrase(console: Console, file: str | None, *, why: str = _WHY_A_ROOM
         return _not_empty(read_line_of(file, what="passphrase", is_secret=True))
     if why:
         console.note(why)
-    first = _not_empty(console.secret("New passphrase"))
-    if console.secret("The same again") != first:
-        raise UsageError("the two passphrases differ: nothing was made", advice="the same once more.")
+    first = _not_empty(console.secret(_("New passphrase")))
+    if console.secret(_("The same again")) != first:
+        raise UsageError(_("the two passphrases differ: nothing was made"), advice=_("the same once more."))
     return first
 
 
@@ -86,7 +87,7 @@ def open_key(console: Console, key: bytes, file: str | None) -> PrivateKey:
         return open_authority_key(key, None)
     if file is not None:
         return open_authority_key(key, read_line_of(file, what="passphrase", is_secret=True))
-    return open_authority_key(key, console.secret("Passphrase of the room"))
+    return open_authority_key(key, console.secret(_("Passphrase of the room")))
 
 
 def backup_passphrase(console: Console, file: str | None) -> str:
@@ -97,18 +98,20 @@ def backup_passphrase(console: Console, file: str | None) -> str:
     """
     if file is not None:
         return read_line_of(file, what="passphrase", is_secret=True)
-    return console.secret("Passphrase of the backup")
+    return console.secret(_("Passphrase of the backup"))
 
 
 def _asked(console: Console, key: bytes) -> str | None:
     for left in reversed(range(_TRIES)):
         try:
-            passphrase = console.secret("Passphrase of the room (empty: start locked)")
+            passphrase = console.secret(_("Passphrase of the room (empty: start locked)"))
         except UsageError:
-            console.note("There is no terminal to ask for the passphrase at: the hub starts locked (lanline unlock).")
+            console.note(
+                _("There is no terminal to ask for the passphrase at: the hub starts locked (lanline unlock).")
+            )
             return None
         if not passphrase:
-            console.note("The hub starts locked: no invitations, removals or changes of roles until lanline unlock.")
+            console.note(_("The hub starts locked: no invitations, removals or changes of roles until lanline unlock."))
             return None
         try:
             open_authority_key(key, passphrase)
@@ -118,7 +121,7 @@ def _asked(console: Console, key: bytes) -> str | None:
             console.note(f"{error}: {error.advice}")
         else:
             return passphrase
-    raise AssertionError("the last try returns or raises")
+    raise AssertionError(_("the last try returns or raises"))
 
 
 def read_line_of(file: str, *, what: str, is_secret: bool = False) -> str:
@@ -139,24 +142,35 @@ def read_line_of(file: str, *, what: str, is_secret: bool = False) -> str:
             with open(file, "rb") as opened:
                 facts = os.fstat(opened.fileno())
                 if is_secret and stat.S_ISREG(facts.st_mode) and facts.st_mode & OWNER_ONLY:
-                    raise StateUnsafe(f"others can read {file}, which holds the {what}", advice=f"chmod 600 {file}")
+                    raise StateUnsafe(
+                        _("others can read {file}, which holds the {what}").format(file=file, what=what),
+                        advice=f"chmod 600 {file}",
+                    )
                 data = opened.readline(_MAX_BYTES)
         if len(data) == _MAX_BYTES:
-            raise UsageError(f"the first line of {file} has {_MAX_BYTES} bytes or more: that is no {what}")
+            raise UsageError(
+                _("the first line of {file} has {max_bytes} bytes or more: that is no {what}").format(
+                    file=file, max_bytes=_MAX_BYTES, what=what
+                )
+            )
         text = data.decode("utf-8").rstrip("\r\n")
     except OSError as error:
-        raise UsageError(f"the {what} cannot be read from {file}: {error.strerror or error}") from error
+        raise UsageError(
+            _("the {what} cannot be read from {file}: {strerror}").format(
+                what=what, file=file, strerror=error.strerror or error
+            )
+        ) from error
     except UnicodeDecodeError as error:
-        raise UsageError(f"the {what} in {file} is no UTF-8 text") from error
+        raise UsageError(_("the {what} in {file} is no UTF-8 text").format(what=what, file=file)) from error
     if not text:
-        raise UsageError(f"there is no {what} in {file}: its first line is empty")
+        raise UsageError(_("there is no {what} in {file}: its first line is empty").format(what=what, file=file))
     return text
 
 
 def _not_empty(passphrase: str) -> str:
     if not passphrase.strip():
         raise UsageError(
-            "an empty passphrase protects nothing: nothing was made",
-            advice="type one (lanline init can leave it out: --no-passphrase).",
+            _("an empty passphrase protects nothing: nothing was made"),
+            advice=_("type one (lanline init can leave it out: --no-passphrase)."),
         )
     return passphrase

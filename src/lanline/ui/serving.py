@@ -18,6 +18,7 @@ from lanline.errors import UsageError
 from lanline.room.policyfile import add_rule, allow_run_rule, load_policy
 from lanline.room.records import NodeStatus
 from lanline.room.settings import DEFAULT_PORT, Settings
+from lanline.translation import _
 from lanline.ui.detach import start_detached
 
 if TYPE_CHECKING:
@@ -29,25 +30,30 @@ if TYPE_CHECKING:
 
 EVERYWHERE: Final = "*"
 
-_AS_ROOT: Final = (
-    "This node runs as root, so it runs nothing for others all the same: any operator of the room would be root here. "
-    "Run it as a plain user, or say --allow-root as well."
+_AS_ROOT: Final = _(
+    "This node runs as root, so it runs nothing for others all the same: any operator of the room would be root "
+    "here. Run it as a plain user, or say --allow-root as well."
 )
 
 
 def add_serving_options(parser: WordParser) -> None:
     """`--bind --port --allow-run --allow-root --detach`."""
-    parser.add_argument("--bind", metavar="IP", help="address of this machine to listen on; * (every one) by default")
     parser.add_argument(
-        "--port", type=number(0, 65535), metavar="N", help=f"TCP port, {DEFAULT_PORT} by default; 0 takes any free one"
+        "--bind", metavar="IP", help=_("address of this machine to listen on; * (every one) by default")
+    )
+    parser.add_argument(
+        "--port",
+        type=number(0, 65535),
+        metavar="N",
+        help=_("TCP port, {default_port} by default; 0 takes any free one").format(default_port=DEFAULT_PORT),
     )
     parser.add_flag_or_words(
         "--allow-run",
         metavar="PROGRAM,...",
-        help="let operators of the room run commands here: any, or these programs alone, as in df,uptime",
+        help=_("let operators of the room run commands here: any, or these programs alone, as in df,uptime"),
     )
-    parser.add_argument("--allow-root", action="store_true", help="also where this node runs as root")
-    parser.add_argument("--detach", action="store_true", help="serve in the background; lanline down stops it")
+    parser.add_argument("--allow-root", action="store_true", help=_("also where this node runs as root"))
+    parser.add_argument("--detach", action="store_true", help=_("serve in the background; lanline down stops it"))
 
 
 def chosen_settings(options: Namespace, before: Settings) -> Settings:
@@ -75,7 +81,8 @@ def hub_address(text: str) -> Address:
     address = Address.parse(text, default_port=DEFAULT_PORT)
     if address.scheme != "tcp" or address.is_every_interface:
         raise UsageError(
-            f"{text[:80]!r} is not the address of a hub", advice="an IP address or a name, as lanline invite shows it."
+            _("{text!r} is not the address of a hub").format(text=text[:80]),
+            advice=_("an IP address or a name, as lanline invite shows it."),
         )
     return address
 
@@ -110,9 +117,9 @@ def grant_runs(options: Namespace, folder: StateFolder, console: Console) -> Non
     rule = None if options.allow_run is None else allow_run_rule(options.allow_run)
     words = add_rule(folder.policy, rule, allow_root=options.allow_root)
     is_new = load_policy(folder.policy) != before
-    console.note(Painted("Rule written: " if is_new else "Rule in force: ", "yellow"), words)
+    console.note(Painted(_("Rule written: ") if is_new else _("Rule in force: "), "yellow"), words)
     if rule is not None and os.geteuid() == 0 and not load_policy(folder.policy).allow_root:
-        console.note(Painted("But: ", "yellow"), _AS_ROOT)
+        console.note(Painted(_("But: "), "yellow"), _AS_ROOT)
 
 
 def start_node(
@@ -147,7 +154,7 @@ def start_node(
 
     def is_up(status: NodeStatus) -> None:
         say_up(status, console)
-        console.note(Painted("Ctrl-C stops it; what happens is shown below.", "dim"))
+        console.note(Painted(_("Ctrl-C stops it; what happens is shown below."), "dim"))
         console.flush()
 
     log_to_terminal()
@@ -160,22 +167,30 @@ def say_up(status: NodeStatus, console: Console) -> None:
     if console.wants_json:
         console.json(msgspec.to_builtins(status))
         return
-    what = "is up as the hub of the room" if status.is_hub else "is up in the room"
-    console.line(Painted(status.name, "bold"), f" {what} ", Painted(status.room, "bold"), f", process {status.pid}.")
-    console.line(f"Other machines reach it at {' or '.join(status.reachable_at)}.{_only_here(status)}")
-    console.line("It runs commands for operators of the room." if status.runs else "It runs nothing for others.")
+    up = (
+        _("{name} is up as the hub of the room {room}, process {pid}.")
+        if status.is_hub
+        else _("{name} is up in the room {room}, process {pid}.")
+    )
+    console.line(up.format(name=status.name, room=status.room, pid=status.pid))
+    console.line(
+        _("Other machines reach it at {reachable_at}.{status}").format(
+            reachable_at=_(" or ").join(status.reachable_at), status=_only_here(status)
+        )
+    )
+    console.line(_("It runs commands for operators of the room.") if status.runs else _("It runs nothing for others."))
     if status.is_locked:
         console.line(
-            Painted("It is locked", "yellow"), ". Next: lanline unlock, before machines are invited or removed."
+            Painted(_("It is locked"), "yellow"), _(". Next: lanline unlock, before machines are invited or removed.")
         )
     elif status.is_hub and status.members == 1:
-        console.line("Next: lanline invite, and what it says on the other machines.")
+        console.line(_("Next: lanline invite, and what it says on the other machines."))
 
 
 def _only_here(status: NodeStatus) -> str:
     """Loopback addresses are the most usual reason for a room of one."""
     if all(place.startswith(("127.", "[::1]")) for place in status.reachable_at):
-        return " That is this machine alone: other machines cannot reach a loopback address."
+        return _(" That is this machine alone: other machines cannot reach a loopback address.")
     return ""
 
 
@@ -188,6 +203,7 @@ def _checked_bind(text: str) -> str:
         ip_address(text.partition("%")[0])
     except ValueError:
         raise UsageError(
-            f"--bind {text[:80]!r} is no IP address", advice="an address of this machine, as ip addr shows it, or *."
+            _("--bind {text!r} is no IP address").format(text=text[:80]),
+            advice=_("an address of this machine, as ip addr shows it, or *."),
         ) from None
     return Address("tcp", text).host

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from lanline.errors import CallError, ConnectFailed, LanlineError, NodeNotRunning
 from lanline.room.local import connect_local
 from lanline.room.lock import is_held_by, is_locked, last_holder
+from lanline.translation import _
 
 if TYPE_CHECKING:
     from lanline.console import Console
@@ -52,7 +53,9 @@ def stop_node(folder: StateFolder, console: Console) -> int:
         if process is not None:
             os.close(process)
     if is_locked(folder.lock):
-        raise LanlineError(f"another node has started with {folder.home} meanwhile", advice="lanline status")
+        raise LanlineError(
+            _("another node has started with {home} meanwhile").format(home=folder.home), advice="lanline status"
+        )
     return pid
 
 
@@ -71,16 +74,21 @@ def _end(folder: StateFolder, pid: int, process: int | None, why: LanlineError, 
         raise why
     if process is None or not is_held_by(folder.lock, pid):
         raise LanlineError(
-            f"the node does not answer, and process {pid} cannot be seen to be it: {why}",
-            advice=f"look at that process, and end it if it is the node: kill {pid}",
+            _("the node does not answer, and process {pid} cannot be seen to be it: {why}").format(pid=pid, why=why),
+            advice=_("look at that process, and end it if it is the node: kill {pid}").format(pid=pid),
         ) from why
-    console.note(f"The node, process {pid}, does not answer ({why}). It is told to end by SIGTERM.")
+    console.note(
+        _("The node, process {pid}, does not answer ({why}). It is told to end by SIGTERM.").format(pid=pid, why=why)
+    )
     try:
         signal.pidfd_send_signal(process, signal.SIGTERM)
     except ProcessLookupError:
         return  # it has ended meanwhile
     except PermissionError as error:
-        raise LanlineError(f"process {pid} is another user's and is not ended", advice=f"sudo kill {pid}") from error
+        raise LanlineError(
+            _("process {pid} is another user's and is not ended").format(pid=pid),
+            advice=f"sudo kill {pid}",
+        ) from error
 
 
 def _handle(pid: int) -> int | None:
@@ -112,8 +120,10 @@ def wait_gone(pid: int, process: int | None, console: Console) -> None:
             return
         if waited > PATIENCE:
             raise LanlineError(
-                f"the node, process {pid}, is still stopping after {PATIENCE:.0f} s",
-                advice=f"wait for it, or end it at once: kill -9 {pid}",
+                _("the node, process {pid}, is still stopping after {patience:.0f} s").format(
+                    pid=pid, patience=PATIENCE
+                ),
+                advice=_("wait for it, or end it at once: kill -9 {pid}").format(pid=pid),
             )
         if waited > 1.0:
-            console.progress(f"waiting for process {pid} to end ({waited:.0f} s)")
+            console.progress(_("waiting for process {pid} to end ({waited:.0f} s)").format(pid=pid, waited=waited))

@@ -19,6 +19,7 @@ from lanline.services.run.outcome import Ended, is_ok
 from lanline.services.run.report import Plan, Verdict, word_for
 from lanline.services.run.shownlines import ShownLines
 from lanline.services.run.spec import OUT, Started
+from lanline.translation import _
 
 IDLE = 0.3
 """Seconds after which a line that has not ended is shown on a terminal: a prompt, or dots that tell of progress. Not in
@@ -84,8 +85,10 @@ class LineDisplay:
         """See Display."""
         if not self._has_names and len(plan.names) != 1:
             raise UsageError(
-                f"{plan.folded} are {len(plan.names)} machines, and their lines cannot be told apart without names",
-                advice="leave --no-prefix out, or name one machine.",
+                _("{folded} are {count} machines, and their lines cannot be told apart without names").format(
+                    folded=plan.folded, count=len(plan.names)
+                ),
+                advice=_("leave --no-prefix out, or name one machine."),
             )
         width = max(map(len, plan.names))
         self._names = [name.rjust(width) for name in plan.names]
@@ -124,7 +127,7 @@ class LineDisplay:
 
     def decided(self, verdict: Verdict) -> None:
         """See Display."""
-        for index in {index for index, _ in self._lines}:  # where no end came: the node has gone
+        for index in {index for index, _stream in self._lines}:  # where no end came: the node has gone
             for key in [key for key in self._lines if key[0] == index]:
                 self._show(key, self._lines.pop(key).finish())
         say_verdict(self._console, verdict, is_quiet=self._is_quiet)
@@ -166,8 +169,10 @@ class RawDisplay:
         """See Display."""
         if len(plan.names) != 1:
             raise UsageError(
-                f"{plan.folded} are {len(plan.names)} machines, and the bytes of several would run into each other",
-                advice="one machine with --raw, or --json, which carries the bytes of many.",
+                _("{folded} are {count} machines, and the bytes of several would run into each other").format(
+                    folded=plan.folded, count=len(plan.names)
+                ),
+                advice=_("one machine with --raw, or --json, which carries the bytes of many."),
             )
         self._plan = plan
 
@@ -296,9 +301,11 @@ def say_verdict(console: Console, verdict: Verdict, *, is_quiet: bool = False) -
     for reason in verdict.reasons[:_SHOWN_REASONS]:
         console.note(Painted(f"{reason.names} {reason.what}: ", "red"), reason.text)
         if reason.advice:
-            console.note(Painted("try: ", "dim"), reason.advice)
+            console.note(Painted(_("try: "), "dim"), reason.advice)
     if len(verdict.reasons) > _SHOWN_REASONS:
-        console.note(f"and {len(verdict.reasons) - _SHOWN_REASONS} reasons more: --json has all of them")
+        console.note(
+            _("and {value} reasons more: --json has all of them").format(value=len(verdict.reasons) - _SHOWN_REASONS)
+        )
     is_well = verdict.exit_code == 0
     if not (is_quiet and is_well):
         console.note(Painted(verdict.text, "green" if is_well else "red"))

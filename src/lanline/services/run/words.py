@@ -34,6 +34,7 @@ from lanline.services.run.report import (
     verdict_on,
 )
 from lanline.services.run.spec import Go, Stop, new_spec, shell_argv
+from lanline.translation import _
 
 if TYPE_CHECKING:
     import argparse
@@ -57,7 +58,8 @@ lanline run 'pc[1-40]' -x pc3 --timeout 30s -- apt-get -q update
 lanline run @others --shell 'df -h / | tail -1'
 lanline run pc7 --raw -- tar c /etc > pc7-etc.tar"""
 
-_SUMMARY: Final = """\
+_SUMMARY: Final = _(
+    """\
 Runs a command on machines of the room, and shows what they print as they print it.
 
 TARGET is a name, several (pc[1-40], pc1,pc7), or a group: @all @others @online @operators. `!` takes away: @all!pc3.
@@ -66,6 +68,7 @@ command begins at the second.
 
 Exit code: 0 all well; else the largest one if every command ran to its end; 124 only timeouts; 125 some machine
 refused, was unreachable or was lost; 123 anything else; 130 cancelled; 2 nothing was asked of anybody."""
+)
 
 
 def run(arguments: list[str], console: Console, folder: StateFolder) -> int:
@@ -113,8 +116,10 @@ class _Watch:
             return NOT_ALLOWED
         self._display.planned(self._plan)
         if self._plan.waits:
-            if not self._console.confirm(f"Run it on {len(self._plan.names)} machines: {self._plan.folded}?"):
-                self._console.note("nothing was run")
+            if not self._console.confirm(
+                _("Run it on {count} machines: {folded}?").format(count=len(self._plan.names), folded=self._plan.folded)
+            ):
+                self._console.note(_("nothing was run"))
                 return UsageError.exit_code
             self._call.send(Go())
         with Interrupts() as interrupts:
@@ -160,9 +165,13 @@ class _Watch:
         if not self._is_stopped:
             self._is_stopped = True
             count = len(self._plan.names) - len(self._ends)
-            machines = "machine" if count == 1 else "machines"
+            machines = _("machine") if count == 1 else _("machines")
             self._call.send(Stop("Ctrl-C was pressed"))
-            self._console.note(f"cancelling on {count} {machines}; Ctrl-C again leaves without waiting for how it ends")
+            self._console.note(
+                _("cancelling on {count} {machines}; Ctrl-C again leaves without waiting for how it ends").format(
+                    count=count, machines=machines
+                )
+            )
 
     def _tick(self) -> float:
         """Shows what is due; when to come back."""
@@ -177,7 +186,9 @@ class _Watch:
         names = self._plan.names
         left = [name for name in names if name not in self._ends]
         shown = ", ".join(left[:5]) + (", ..." if len(left) > 5 else "")
-        return f"{len(names) - len(left)} of {len(names)} done; waiting for {shown}"
+        return _("{done} of {count} done; waiting for {names}").format(
+            done=len(names) - len(left), count=len(names), names=shown
+        )
 
     def _verdict_without_node(self, error: CallLost) -> Verdict:
         """The node has gone, so the client says itself what it knows: of the rest, nothing."""
@@ -197,17 +208,26 @@ def _is_typed() -> bool:
 def _parser(console: Console) -> WordParser:
     parser = WordParser("run", console, _SUMMARY, examples=_EXAMPLES)
     parser.usage = "lanline run TARGET... [options] -- COMMAND [ARG...]"
-    parser.add_argument("target", nargs="*", metavar="TARGET", help="machines to run it on")
-    parser.add_argument("-x", "--exclude", action="append", default=[], metavar="TARGET", help="but not on these")
-    parser.add_argument("--shell", metavar="TEXT", help="run this text with `sh -c`, in place of a command")
-    parser.add_argument("--timeout", type=typed(parse_duration), metavar="TIME", help="end it after: 30s, 5m, 1h")
-    parser.add_argument("--cwd", default="", metavar="FOLDER", help="start it in this folder of the machine")
-    parser.add_argument("--env", action="append", default=[], metavar="NAME=VALUE", help="set a variable; repeatable")
-    parser.add_argument("--fanout", type=number(1, _MAX_TARGETS), default=AT_ONCE, metavar="N", help="machines at once")
-    parser.add_argument("--raw", action="store_true", help="the bytes of one machine as they are; not on a terminal")
-    parser.add_argument("--no-prefix", action="store_true", help="no name before each line; for one machine")
-    parser.add_argument("-q", "--quiet", action="store_true", help="no last line when all is well")
-    parser.add_argument("-y", "--yes", action="store_true", help=f"do not ask when more than {CONFIRM_ABOVE} machines")
+    parser.add_argument("target", nargs="*", metavar="TARGET", help=_("machines to run it on"))
+    parser.add_argument("-x", "--exclude", action="append", default=[], metavar="TARGET", help=_("but not on these"))
+    parser.add_argument("--shell", metavar="TEXT", help=_("run this text with `sh -c`, in place of a command"))
+    parser.add_argument("--timeout", type=typed(parse_duration), metavar="TIME", help=_("end it after: 30s, 5m, 1h"))
+    parser.add_argument("--cwd", default="", metavar="FOLDER", help=_("start it in this folder of the machine"))
+    parser.add_argument(
+        "--env", action="append", default=[], metavar="NAME=VALUE", help=_("set a variable; repeatable")
+    )
+    parser.add_argument(
+        "--fanout", type=number(1, _MAX_TARGETS), default=AT_ONCE, metavar="N", help=_("machines at once")
+    )
+    parser.add_argument("--raw", action="store_true", help=_("the bytes of one machine as they are; not on a terminal"))
+    parser.add_argument("--no-prefix", action="store_true", help=_("no name before each line; for one machine"))
+    parser.add_argument("-q", "--quiet", action="store_true", help=_("no last line when all is well"))
+    parser.add_argument(
+        "-y",
+        "--yes",
+        action="store_true",
+        help=_("do not ask when more than {confirm_above} machines").format(confirm_above=CONFIRM_ABOVE),
+    )
     return parser
 
 
@@ -217,14 +237,17 @@ def _parse(arguments: list[str], console: Console) -> tuple[argparse.Namespace, 
     options = parser.parse_args(head)
     if options.shell is not None:
         if command:
-            raise UsageError("--shell takes the place of the command, and there is one too: leave one of them out")
+            raise UsageError(_("--shell takes the place of the command, and there is one too: leave one of them out"))
         command = list(shell_argv(options.shell))
     if not options.target:
-        raise UsageError("no machine is named", advice="lanline run @all -- uname -a")
+        raise UsageError(_("no machine is named"), advice="lanline run @all -- uname -a")
     if not command:
-        raise UsageError("there is no command to run", advice=f"lanline run {options.target[0]} -- uname -a")
+        raise UsageError(
+            _("there is no command to run"),
+            advice=_("lanline run {target} -- uname -a").format(target=options.target[0]),
+        )
     if "" in options.target or not command[0]:
-        raise UsageError("the target or the command is empty", advice="lanline run @all -- uname -a")
+        raise UsageError(_("the target or the command is empty"), advice="lanline run @all -- uname -a")
     return options, command
 
 
@@ -246,7 +269,9 @@ def split_arguments(arguments: list[str]) -> tuple[list[str], list[str]]:
         if has_target:
             if word.startswith("@") or "[" in word:
                 raise UsageError(
-                    f"{word!r} looks like a second target, and a command may only follow without `--` after one",
+                    _(
+                        "{word!r} looks like a second target, and a command may only follow without `--` after one"
+                    ).format(word=word),
                     advice="lanline run TARGET... -- COMMAND",
                 )
             return arguments[:at], arguments[at:]
@@ -260,7 +285,9 @@ def _variables(pairs: Sequence[str]) -> dict[str, str]:
     for pair in pairs:
         name, equals, value = pair.partition("=")
         if not (name and equals):
-            raise UsageError(f"--env takes NAME=VALUE, not {name!r}")  # never the value: it may be a secret
+            raise UsageError(
+                _("--env takes NAME=VALUE, not {name!r}").format(name=name)
+            )  # never the value: it may be a secret
         variables[name] = value
     return variables
 
@@ -268,7 +295,7 @@ def _variables(pairs: Sequence[str]) -> dict[str, str]:
 def _display(options: argparse.Namespace, console: Console) -> Display:
     if console.wants_json:
         if options.raw:
-            raise UsageError("--raw and --json cannot both be had: --json carries the bytes in base64")
+            raise UsageError(_("--raw and --json cannot both be had: --json carries the bytes in base64"))
         return JsonDisplay(console)
     if options.raw:
         return RawDisplay(console, is_quiet=options.quiet)

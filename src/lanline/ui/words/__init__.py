@@ -19,11 +19,15 @@ WORDS: dict[str, str] = {
     "backup": "put what a new hub would need into an encrypted file",
     "unlock": "open the hub's authority key after a restart",
     "audit": "what was done on this machine, and whether that record is whole",
+    "serve": "serve echo, time or a handler of your own to any program that has a socket",
+    "ask": "send one message to any address, print the answers, exit",
 }
 """Each word with what it does, in the order in which people need them."""
 
 GROUPS: dict[str, tuple[str, ...]] = {
     "this machine": ("init", "join", "up", "down", "status", "leave"),
     "the room": ("who", "invite", "members", "unlock", "backup", "audit"),
+    "plain sockets, no room": ("serve", "ask", "talk", "shout"),
 }
-"""How help shows them."""
+"""How help shows them. A group may name words of services; words of services that no group names are a group of their
+own."""

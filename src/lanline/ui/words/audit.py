@@ -16,6 +16,7 @@ from lanline.durations import parse_duration
 from lanline.errors import StateDamaged, UsageError
 from lanline.room.chain import records, verify
 from lanline.room.civil import civil_date, civil_now
+from lanline.translation import _
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -48,21 +49,29 @@ def _options(arguments: list[str], console: Console) -> Namespace:
     parser = WordParser(
         "audit",
         console,
-        "Shows what was done on this machine, newest last; with verify, checks that no line was changed or taken out.\n"
-        "It reads the state folder, so no node needs to run. With --json one object for each line.",
+        _(
+            "Shows what was done on this machine, newest last; with verify, checks that no line was "
+            "changed or taken out.\n"
+            "It reads the state folder, so no node needs to run. With --json one object for each line."
+        ),
         examples="lanline audit\nlanline audit verify\nlanline audit --what 'run.*' --who pc7 --since 2h -n 100",
     )
-    parser.add_argument("action", nargs="?", choices=("verify",), metavar="verify", help="check the whole record")
+    parser.add_argument("action", nargs="?", choices=("verify",), metavar="verify", help=_("check the whole record"))
     parser.add_argument(
-        "-n", "--lines", type=number(1, 1_000_000), default=_SHOWN, metavar="N", help=f"how many; {_SHOWN} by default"
+        "-n",
+        "--lines",
+        type=number(1, 1_000_000),
+        default=_SHOWN,
+        metavar="N",
+        help=_("how many; {shown} by default").format(shown=_SHOWN),
     )
-    parser.add_argument("--what", metavar="PATTERN", help="only these, such as join or 'run.*'")
-    parser.add_argument("--who", metavar="NAME", help="only what this member did")
-    parser.add_argument("--job", metavar="ID", help="only what belongs to this job; its first digits are enough")
-    parser.add_argument("--since", type=typed(parse_duration), metavar="TIME", help="not older than this: 2h, 7d")
+    parser.add_argument("--what", metavar="PATTERN", help=_("only these, such as join or 'run.*'"))
+    parser.add_argument("--who", metavar="NAME", help=_("only what this member did"))
+    parser.add_argument("--job", metavar="ID", help=_("only what belongs to this job; its first digits are enough"))
+    parser.add_argument("--since", type=typed(parse_duration), metavar="TIME", help=_("not older than this: 2h, 7d"))
     options = parser.parse_args(arguments)
     if options.action and any((options.what, options.who, options.job, options.since)):
-        raise UsageError("verify checks every line and takes no filter", advice="lanline audit verify")
+        raise UsageError(_("verify checks every line and takes no filter"), advice="lanline audit verify")
     return options
 
 
@@ -81,25 +90,28 @@ def _verify(console: Console, folder: StateFolder) -> int:
         )
     else:
         for note in report.notes:
-            console.note(Painted("note: ", "dim"), note)
+            console.note(Painted(_("note: "), "dim"), note)
         if report.is_whole:
             console.line(
-                Painted("whole", "green"),
-                f": {report.lines} lines in {_segments(report.segments)}, none changed or missing",
+                Painted(_("whole"), "green"),
+                _(": {lines} lines in {segments}, none changed or missing").format(
+                    lines=report.lines, segments=_segments(report.segments)
+                ),
             )
-            console.line(f"last hash: {report.last_hash}")
+            console.line(_("last hash: {last_hash}").format(last_hash=report.last_hash))
             console.note(
-                Painted("Keep the last hash elsewhere: with it, lines cut off at the end are noticed too.", "dim")
+                Painted(_("Keep the last hash elsewhere: with it, lines cut off at the end are noticed too."), "dim")
             )
     if not report.is_whole:
         raise StateDamaged(
-            f"the audit is damaged: {report.problem}", advice="copy the folder elsewhere before anything else is done."
+            _("the audit is damaged: {problem}").format(problem=report.problem),
+            advice=_("copy the folder elsewhere before anything else is done."),
         )
     return 0
 
 
 def _segments(count: int) -> str:
-    return "1 segment" if count == 1 else f"{count} segments"
+    return _("1 segment") if count == 1 else _("{count} segments").format(count=count)
 
 
 def _fitting(options: Namespace, folder: StateFolder) -> Iterator[dict[str, Any]]:

@@ -9,6 +9,7 @@ from lanline.errors import CallError, NodeNotRunning, NotInRoom, RoomError, Usag
 from lanline.room.local import connect_local
 from lanline.room.lock import NodeLock
 from lanline.room.records import NodeStatus
+from lanline.translation import _
 from lanline.ui.stopping import stop_node
 
 if TYPE_CHECKING:
@@ -24,10 +25,10 @@ def leave(arguments: list[str], console: Console, folder: StateFolder) -> int:
     """Leaves the room, or ends it."""
     options = _options(arguments, console)
     if not folder.is_in_room:
-        raise NotInRoom(f"this machine is in no room ({folder.home})")
+        raise NotInRoom(_("this machine is in no room ({home})").format(home=folder.home))
     is_hub = folder.authority_key.exists()
     if options.end_room and not is_hub:
-        raise UsageError("this machine is not the hub of its room, so it cannot end it", advice="lanline leave")
+        raise UsageError(_("this machine is not the hub of its room, so it cannot end it"), advice="lanline leave")
     if is_hub:
         _check_end(options, console)
     try:
@@ -36,18 +37,20 @@ def leave(arguments: list[str], console: Console, folder: StateFolder) -> int:
     except NodeNotRunning:
         if not (is_hub or options.anyway):
             raise NodeNotRunning(
-                "no node is running, so the hub cannot be told that this machine leaves",
-                advice="lanline up --detach first; or lanline leave --anyway, and an operator removes it at the hub.",
+                _("no node is running, so the hub cannot be told that this machine leaves"),
+                advice=_(
+                    "lanline up --detach first; or lanline leave --anyway, and an operator removes it at the hub."
+                ),
             ) from None
     _forget(folder)
     if console.wants_json:
         console.json({"left": True, "ended_room": is_hub})
     elif is_hub:
         console.line(
-            "The room has ended: its authority key is gone. The other machines leave with lanline leave --anyway."
+            _("The room has ended: its authority key is gone. The other machines leave with lanline leave --anyway.")
         )
     else:
-        console.line("This machine is in no room any more. Its audit and its policy stay.")
+        console.line(_("This machine is in no room any more. Its audit and its policy stay."))
     return 0
 
 
@@ -55,25 +58,30 @@ def _options(arguments: list[str], console: Console) -> Namespace:
     parser = WordParser(
         "leave",
         console,
-        "Takes this machine out of its room: the hub is told, the node stops, keys and certificates are deleted. The\n"
-        "hub itself only leaves with --end-room, which ends the room for everybody.",
+        _(
+            "Takes this machine out of its room: the hub is told, the node stops, keys and certificates "
+            "are deleted. The\n"
+            "hub itself only leaves with --end-room, which ends the room for everybody."
+        ),
         examples="lanline leave\nlanline leave --anyway\nlanline leave --end-room --yes",
     )
-    parser.add_argument("--end-room", action="store_true", help="on the hub: end the room, for good and for everybody")
-    parser.add_argument("--yes", action="store_true", help="do not ask before the room is ended")
-    parser.add_argument("--anyway", action="store_true", help="also where the hub cannot be told")
+    parser.add_argument(
+        "--end-room", action="store_true", help=_("on the hub: end the room, for good and for everybody")
+    )
+    parser.add_argument("--yes", action="store_true", help=_("do not ask before the room is ended"))
+    parser.add_argument("--anyway", action="store_true", help=_("also where the hub cannot be told"))
     return parser.parse_args(arguments)
 
 
 def _check_end(options: Namespace, console: Console) -> None:
     if not options.end_room:
         raise RoomError(
-            "this machine is the hub: without it the room ends",
-            advice="lanline leave --end-room, if that is what you want.",
+            _("this machine is the hub: without it the room ends"),
+            advice=_("lanline leave --end-room, if that is what you want."),
         )
-    question = "End the room? Its authority key is deleted: nobody can join or be removed ever again."
+    question = _("End the room? Its authority key is deleted: nobody can join or be removed ever again.")
     if not options.yes and not console.confirm(question):
-        raise UsageError("the room goes on: nothing was done", advice="")
+        raise UsageError(_("the room goes on: nothing was done"), advice="")
 
 
 def _say_goodbye(folder: StateFolder, options: Namespace, *, is_hub: bool) -> None:
@@ -87,9 +95,11 @@ def _say_goodbye(folder: StateFolder, options: Namespace, *, is_hub: bool) -> No
         except CallError as error:
             if not options.anyway:
                 raise RoomError(
-                    f"the hub could not be told: {error}",
-                    advice="try again when it is there; or lanline leave --anyway, and an operator removes "
-                    f"{status.name} at the hub.",
+                    _("the hub could not be told: {error}").format(error=error),
+                    advice=_(
+                        "try again when it is there; or lanline leave --anyway, and an operator removes "
+                        "{name} at the hub."
+                    ).format(name=status.name),
                 ) from error
 
 

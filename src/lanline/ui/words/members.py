@@ -10,6 +10,7 @@ from lanline.errors import NodeNotRunning, UsageError
 from lanline.roles import Role
 from lanline.room.local import connect_local
 from lanline.room.records import MemberLine
+from lanline.translation import _
 
 if TYPE_CHECKING:
     from lanline.console import Console
@@ -35,16 +36,22 @@ def members(arguments: list[str], console: Console, folder: StateFolder) -> int:
     parser = WordParser(
         "members",
         console,
-        "Lists the members of the room; takes one out (its links are cut and its jobs end); gives one another role.\n"
-        "Roles: guest, member, operator (may run commands, invite and remove), owner (may do all). The list also\n"
-        "works without a running node, from the state folder.",
+        _(
+            "Lists the members of the room; takes one out (its links are cut and its jobs end); gives one "
+            "another role.\n"
+            "Roles: guest, member, operator (may run commands, invite and remove), owner (may do all). "
+            "The list also\n"
+            "works without a running node, from the state folder."
+        ),
         examples="lanline members\nlanline members remove pc3\nlanline members role pc7 operator",
     )
     parser.usage = "lanline members [-h] [remove NAME | role NAME ROLE]"
-    parser.add_argument("words", nargs="*", metavar="remove NAME | role NAME ROLE", help="nothing: the list")
+    parser.add_argument("words", nargs="*", metavar="remove NAME | role NAME ROLE", help=_("nothing: the list"))
     words = parser.parse_args(arguments).words or ["list"]
     if not any(words[0] == form[0] and len(words) == len(form) for form in _FORMS):
-        raise UsageError(f"members does not know {' '.join(words)[:80]!r}", advice=" or ".join(_FORMS.values()))
+        raise UsageError(
+            _("members does not know {words!r}").format(words=" ".join(words)[:80]), advice=" or ".join(_FORMS.values())
+        )
     if words[0] == "list":
         return _list(console, folder)
     if words[0] == "remove":
@@ -61,8 +68,8 @@ def _list(console: Console, folder: StateFolder) -> int:
         for row in rows:
             console.json(row._asdict())
         return 0
-    shown = [[row.name, f"{row.role}, hub" if row.is_hub else row.role, row.key] for row in rows]
-    console.table(("name", "role", "key"), shown)
+    shown = [[row.name, _("{role}, hub").format(role=row.role) if row.is_hub else row.role, row.key] for row in rows]
+    console.table((_("name"), _("role"), _("key")), shown)
     return 0
 
 
@@ -80,7 +87,11 @@ def _from_disk(console: Console, folder: StateFolder) -> list[_Member]:
     from lanline.room.target import natural_key
 
     roster = load_identity(folder).book.current
-    console.note(f"No node is running: this is roster {roster.number} on disk, of {civil_date(roster.issued_at)}.")
+    console.note(
+        _("No node is running: this is roster {number} on disk, of {issued_at}.").format(
+            number=roster.number, issued_at=civil_date(roster.issued_at)
+        )
+    )
     rows = [
         _Member(one.name, one.role.word, one.key_hash == roster.hub, short_key(one.key_hash)) for one in roster.members
     ]
@@ -93,7 +104,7 @@ def _remove(name: str, console: Console, folder: StateFolder) -> int:
     if console.wants_json:
         console.json({"removed": name})
     else:
-        console.line(Painted(name, "bold"), " is no member any more: its links are cut and its key stays out.")
+        console.line(Painted(name, "bold"), _(" is no member any more: its links are cut and its key stays out."))
     return 0
 
 
@@ -103,5 +114,5 @@ def _give(name: str, role: Role, console: Console, folder: StateFolder) -> int:
     if console.wants_json:
         console.json({"name": name, "role": role.word})
     else:
-        console.line(Painted(name, "bold"), f" is {role.word} from now on.")
+        console.line(Painted(name, "bold"), _(" is {word} from now on.").format(word=role.word))
     return 0

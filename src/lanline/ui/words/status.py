@@ -12,6 +12,7 @@ from lanline.console import Painted
 from lanline.durations import show_duration
 from lanline.room.local import connect_local
 from lanline.room.records import NodeStatus
+from lanline.translation import _
 
 if TYPE_CHECKING:
     from lanline.console import Console, Style
@@ -25,7 +26,7 @@ def status(arguments: list[str], console: Console, folder: StateFolder) -> int:
     WordParser(
         "status",
         console,
-        "Shows how the node of this machine is doing, what it waits for, and what it runs for others.",
+        _("Shows how the node of this machine is doing, what it waits for, and what it runs for others."),
         examples="lanline status\nlanline status --json",
     ).parse_args(arguments)
     with connect_local(folder) as node:
@@ -43,49 +44,56 @@ def status(arguments: list[str], console: Console, folder: StateFolder) -> int:
 
 def _lines(now: NodeStatus, home: str) -> Lines:
     """Label, text and colour of each line; a label that repeats is shown once."""
-    role = "removed from" if now.role == "removed" else f"{now.role}{' and hub' if now.is_hub else ''} of"
-    yield "node", f"{now.name}, {role} the room {now.room}", "bold"
-    yield "process", f"{now.pid}, up {show_duration(now.uptime)}, lanline {now.version}, state in {home}", None
+    yield _("node"), _place(now).format(name=now.name, role=now.role, room=now.room), "bold"
+    process = _("{pid}, up {uptime}, lanline {version}, state in {home}")
+    uptime = show_duration(now.uptime)
+    yield _("process"), process.format(pid=now.pid, uptime=uptime, version=now.version, home=home), None
     for address in now.listens:
-        yield "listens", address, None
-    yield "reached", f"at {' or '.join(now.reachable_at)}", None
+        yield _("listens"), address, None
+    yield _("reached"), _("at {addresses}").format(addresses=_(" or ").join(now.reachable_at)), None
     yield from _hub(now)
-    yield "members", f"{now.members} in roster {now.roster_number}, {now.online} here", None
+    members = _("{members} in roster {number}, {online} here")
+    yield _("members"), members.format(members=now.members, number=now.roster_number, online=now.online), None
     yield from _runs(now)
     for service, figures in now.services.items():
         if words := ", ".join(_figures(figures)):
-            yield "services", f"{service}: {words}", None
+            yield _("services"), f"{service}: {words}", None
     for alarm in now.alarms:
-        yield "ALARM", alarm, "red"
+        yield _("ALARM"), alarm, "red"
+
+
+def _place(now: NodeStatus) -> str:
+    if now.role == "removed":
+        return _("{name}, removed from the room {room}")
+    return _("{name}, {role} and hub of the room {room}") if now.is_hub else _("{name}, {role} of the room {room}")
 
 
 def _hub(now: NodeStatus) -> Lines:
     if now.is_hub:
-        key = "locked: lanline unlock, before anybody can be invited or removed" if now.is_locked else "open"
-        yield "authority", key, "yellow" if now.is_locked else None
-        yield (
-            "door",
-            _door(now.invitations),
-            None,
-        )
+        locked = _("locked: lanline unlock, before anybody can be invited or removed")
+        yield _("authority"), locked if now.is_locked else _("open"), "yellow" if now.is_locked else None
+        yield _("door"), _door(now.invitations), None
     elif now.waiting_for:
-        yield "hub", f"waiting for {now.waiting_for}", "yellow"
-        yield "hub", f"it last confirmed the roster {show_duration(now.roster_age)} ago (running time)", None
+        yield _("hub"), _("waiting for {hub}").format(hub=now.waiting_for), "yellow"
+        confirmed = _("it last confirmed the roster {age} ago (running time)")
+        yield _("hub"), confirmed.format(age=show_duration(now.roster_age)), None
     else:
-        yield "hub", f"{now.hub}, connected", "green"
+        yield _("hub"), _("{hub}, connected").format(hub=now.hub), "green"
 
 
 def _door(invitations: int) -> str:
     if not invitations:
-        return "shut: no invitation is open"
-    return "1 invitation is open" if invitations == 1 else f"{invitations} invitations are open"
+        return _("shut: no invitation is open")
+    if invitations == 1:
+        return _("1 invitation is open")
+    return _("{count} invitations are open").format(count=invitations)
 
 
 def _runs(now: NodeStatus) -> Lines:
     if not now.policy:
-        yield "run", "nothing for others (lanline up --allow-run lets operators run commands here)", None
+        yield _("run"), _("nothing for others (lanline up --allow-run lets operators run commands here)"), None
     for words in now.policy:
-        yield "run", words, None if now.runs else "yellow"
+        yield _("run"), words, None if now.runs else "yellow"
 
 
 def _figures(figures: Any, prefix: str = "") -> Iterator[str]:

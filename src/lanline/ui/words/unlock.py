@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from lanline.arguments import WordParser
 from lanline.room.local import connect_local
 from lanline.room.records import NodeStatus
+from lanline.translation import _
 
 if TYPE_CHECKING:
     from lanline.console import Console
@@ -18,21 +19,23 @@ def unlock(arguments: list[str], console: Console, folder: StateFolder) -> int:
     parser = WordParser(
         "unlock",
         console,
-        "Opens the room's authority key in the running hub, so that machines can be invited and removed again.",
+        _("Opens the room's authority key in the running hub, so that machines can be invited and removed again."),
         examples="lanline unlock\nlanline unlock --passphrase-file /root-only/passphrase",
     )
-    parser.add_argument("--passphrase-file", metavar="FILE", help="read the passphrase from there; - is standard input")
+    parser.add_argument(
+        "--passphrase-file", metavar="FILE", help=_("read the passphrase from there; - is standard input")
+    )
     options = parser.parse_args(arguments)
     with connect_local(folder) as node:
         now: NodeStatus = node.ask("node.status", timeout=10.0, returns=NodeStatus)
         if now.is_hub and not now.is_locked:
-            console.line(f"The hub {now.name} is open already.")
+            console.line(_("The hub {name} is open already.").format(name=now.name))
             return 0
         passphrase = ""
         if now.is_hub:
             passphrase = _passphrase(options.passphrase_file, console)
         node.ask("node.unlock", passphrase, timeout=30.0)
-    console.line(f"The hub {now.name} is open: machines can be invited, removed and given roles.")
+    console.line(_("The hub {name} is open: machines can be invited, removed and given roles.").format(name=now.name))
     return 0
 
 
@@ -41,4 +44,4 @@ def _passphrase(file: str | None, console: Console) -> str:
 
     if file is not None:
         return read_line_of(file, what="passphrase", is_secret=True)
-    return console.secret("Passphrase of the room")
+    return console.secret(_("Passphrase of the room"))

@@ -11,6 +11,7 @@ from lanline.errors import NodeAlreadyRunning, NotInRoom, UsageError
 from lanline.room.lock import NodeLock
 from lanline.room.policyfile import load_policy
 from lanline.room.settings import Settings, load_settings
+from lanline.translation import _
 from lanline.ui.passphrase import hub_passphrase
 from lanline.ui.serving import (
     add_serving_options,
@@ -33,7 +34,7 @@ def up(arguments: list[str], console: Console, folder: StateFolder) -> int:
     options = _options(arguments, console)
     check_programs(options)
     if not folder.is_in_room:
-        raise NotInRoom(f"this machine is in no room ({folder.home})")
+        raise NotInRoom(_("this machine is in no room ({home})").format(home=folder.home))
     try:
         with NodeLock(folder.lock):  # nothing is changed below a running node, and nobody asked for what it knows
             folder.check()
@@ -44,7 +45,7 @@ def up(arguments: list[str], console: Console, folder: StateFolder) -> int:
     except NodeAlreadyRunning as error:
         return _grant_while_running(options, folder, console, error)
     if fault := load_policy(folder.policy).fault:
-        console.note(f"This node will run nothing for others: {fault}")
+        console.note(_("This node will run nothing for others: {fault}").format(fault=fault))
     changed = settings if settings != before else None
     return start_node(folder, passphrase, console, detach=options.detach, settings=changed)
 
@@ -53,17 +54,22 @@ def _options(arguments: list[str], console: Console) -> Namespace:
     parser = WordParser(
         "up",
         console,
-        "Starts the node of this machine again, as it was; what the options change is kept for the next time, once it\n"
-        "has started with it. A hub asks for the room's passphrase; where nobody can be asked it starts locked. On a\n"
-        "node that runs already, --allow-run and --allow-root take effect at once, and nothing else can be changed.",
+        _(
+            "Starts the node of this machine again, as it was; what the options change is kept for the "
+            "next time, once it\n"
+            "has started with it. A hub asks for the room's passphrase; where nobody can be asked it "
+            "starts locked. On a\n"
+            "node that runs already, --allow-run and --allow-root take effect at once, and nothing else "
+            "can be changed."
+        ),
         examples="lanline up\nlanline up --detach\nlanline up --port 9600 --allow-run=df,uptime\n"
         "lanline up --detach --hub 192.168.1.9",
     )
     add_serving_options(parser)
     parser.add_argument(
-        "--passphrase-file", metavar="FILE", help="on a hub: take the passphrase from there; - is stdin"
+        "--passphrase-file", metavar="FILE", help=_("on a hub: take the passphrase from there; - is stdin")
     )
-    parser.add_argument("--hub", metavar="ADDRESS", help="where the hub is now, if it has moved")
+    parser.add_argument("--hub", metavar="ADDRESS", help=_("where the hub is now, if it has moved"))
     return parser.parse_args(arguments)
 
 
@@ -72,7 +78,7 @@ def _settings(options: Namespace, before: Settings, folder: StateFolder) -> Sett
     if options.hub is None:
         return settings
     if folder.authority_key.exists():
-        raise UsageError("this machine is the hub of its room: --hub is for its members")
+        raise UsageError(_("this machine is the hub of its room: --hub is for its members"))
     return msgspec.structs.replace(settings, hub=(str(hub_address(options.hub)).removeprefix("tcp://"),))
 
 
@@ -84,8 +90,8 @@ def _grant_while_running(options: Namespace, folder: StateFolder, console: Conso
         raise running
     if any(one is not None for one in others):
         raise NodeAlreadyRunning(
-            str(running), advice="lanline down first: only --allow-run and --allow-root change a node that runs."
+            str(running), advice=_("lanline down first: only --allow-run and --allow-root change a node that runs.")
         )
     grant_runs(options, folder, console)
-    console.note("The node that runs here goes by it from now on.")
+    console.note(_("The node that runs here goes by it from now on."))
     return 0

@@ -9,12 +9,23 @@ from lanline.console import Painted
 from lanline.durations import show_duration
 from lanline.room.local import connect_local
 from lanline.room.records import MemberLine
+from lanline.translation import _
 
 if TYPE_CHECKING:
     from lanline.console import Console
     from lanline.room.paths import StateFolder
 
-_COLUMNS = ("name", "role", "state", "address", "version", "round trip", "last seen", "run")
+_ROUND_TRIP = _("round trip")
+_COLUMNS = (
+    _("name"),
+    _("role"),
+    _("state"),
+    _("address"),
+    _("version"),
+    _ROUND_TRIP,
+    _("last seen"),
+    _("run"),
+)
 _LONG_AGO = 30 * 86400.0
 
 
@@ -23,8 +34,10 @@ def who(arguments: list[str], console: Console, folder: StateFolder) -> int:
     parser = WordParser(
         "who",
         console,
-        "Shows the machines of the room: who is here, where, and whether they run commands for others.\n"
-        "With --json one object for each machine, one per line; times in seconds, null where unknown.",
+        _(
+            "Shows the machines of the room: who is here, where, and whether they run commands for others.\n"
+            "With --json one object for each machine, one per line; times in seconds, null where unknown."
+        ),
         examples="lanline who\nlanline who @online\nlanline who 'pc[1-40]' --json",
     )
     parser.add_argument(
@@ -32,7 +45,7 @@ def who(arguments: list[str], console: Console, folder: StateFolder) -> int:
         nargs="?",
         default="@all",
         metavar="TARGET",
-        help="pc7, 'pc[1-40]', @all, @online, @others, @operators, '@all!pc3'; everybody by default",
+        help=_("pc7, 'pc[1-40]', @all, @online, @others, @operators, '@all!pc3'; everybody by default"),
     )
     options = parser.parse_args(arguments)
     with connect_local(folder) as node:
@@ -41,10 +54,10 @@ def who(arguments: list[str], console: Console, folder: StateFolder) -> int:
         for line in lines:
             console.json(_as_data(line))
         return 0
-    console.table(_COLUMNS, [show_member(line) for line in lines], right=("round trip",))
+    console.table(_COLUMNS, [show_member(line) for line in lines], right=(_ROUND_TRIP,))
     if console.is_terminal and len(lines) > 1:
         here = sum(line.online for line in lines)
-        console.note(Painted(f"{len(lines)} machines, {here} here", "dim"))
+        console.note(Painted(_("{count} machines, {here} here").format(count=len(lines), here=here), "dim"))
     return 0
 
 
@@ -52,32 +65,32 @@ def show_member(line: MemberLine) -> list[str | Painted]:
     """The cells of one line."""
     return [
         Painted(line.name, "bold") if line.is_self else line.name,
-        f"{line.role}, hub" if line.is_hub else line.role,
+        _("{role}, hub").format(role=line.role) if line.is_hub else line.role,
         _state(line),
         line.addresses[0] if line.addresses else "-",
         line.version or "-",
         show_duration(line.round_trip) if line.round_trip > 0 else "-",
         _last_seen(line),
-        "yes" if line.runs else Painted("no", "dim"),
+        _("yes") if line.runs else Painted(_("no"), "dim"),
     ]
 
 
 def _state(line: MemberLine) -> str | Painted:
     if line.is_self:
-        return Painted("this one", "green")
-    return Painted("here", "green") if line.online else Painted("away", "dim")
+        return Painted(_("this one"), "green")
+    return Painted(_("here"), "green") if line.online else Painted(_("away"), "dim")
 
 
 def _last_seen(line: MemberLine) -> str:
     if line.online:
-        return "now"
+        return _("now")
     if not line.last_seen:
-        return "never"
+        return _("never")
     from lanline.room.civil import civil_date, civil_now
 
     age = civil_now() - line.last_seen
     # A clock that is off makes ages absurd; a date then at least tells by which clock.
-    return f"{show_duration(age)} ago" if 0 <= age < _LONG_AGO else civil_date(line.last_seen)
+    return _("{age} ago").format(age=show_duration(age)) if 0 <= age < _LONG_AGO else civil_date(line.last_seen)
 
 
 def _as_data(line: MemberLine) -> dict[str, object]:
