@@ -12,7 +12,7 @@ import pytest
 
 from lanline.address import Address
 from lanline.errors import ConnectFailed, ListenFailed
-from lanline.transport import unix
+from lanline.transport import socketfile, unix
 from lanline.transport.base import Arrival, connection_facts
 from lanline.transport.unixname import socket_name
 
@@ -39,7 +39,7 @@ async def _answers(address: Address) -> bool:
 def test_the_file_has_its_mode_from_the_first_moment(
     run: Run[Any], home: Path, mode: int, by_descriptor: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(unix, "_MODE_BY_DESCRIPTOR", by_descriptor)
+    monkeypatch.setattr(socketfile, "_MODE_BY_DESCRIPTOR", by_descriptor)
     seen: list[int] = []
     real_listen = socket.socket.listen
 
@@ -126,7 +126,7 @@ def test_a_server_that_woke_up_while_its_file_was_moved_gets_it_back(run: Run[An
         before = os.stat(home / "x").st_ino
         in_use = OSError("in use")
         with pytest.raises(OSError) as caught:
-            unix._remove_stale(str(home / "x"), in_use)  # as if both looks had found nobody
+            socketfile.remove_stale(str(home / "x"), in_use)  # as if both looks had found nobody
         assert caught.value is in_use
         assert os.stat(home / "x").st_ino == before
         assert os.listdir(home) == ["x"]

@@ -2,22 +2,19 @@
 
 It makes sockets and hands them to the accept loop or to asyncio; it reads and writes nothing. Decisions:
 
-- `*` is one IPv6 socket that takes IPv4 too, or 0.0.0.0 where there is no IPv6. Any other IPv6 address is
-  IPv6 only, so that `localhost`, which stands for two addresses, can be served on both.
 - A name is connected to address by address, each with its share of the time left. No happy eyeballs: in a LAN
   the first address answers or refuses within a millisecond.
 - The timeout covers name lookup, TCP and TLS together, because a person waits for all of it.
 
-Sources: tcp(7), ipv6(7) (IPV6_V6ONLY), RFC 6724 for the order of addresses.
+Sources: tcp(7), RFC 6724 for the order of addresses. How a socket comes to listen is `listening.py`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import errno
 import socket
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from lanline.address import Address
 from lanline.errors import AddressError
@@ -25,14 +22,12 @@ from lanline.limits import LAN, Limits
 from lanline.transport.accept import AcceptLoop
 from lanline.transport.base import Listener, ProtocolFactory, translate_connect, translate_listen
 from lanline.transport.entrance import Entrance
+from lanline.transport.listening import listen_at, listen_everywhere, real_address
 from lanline.transport.sockets import Found, lookup
 from lanline.transport.tuning import tune
 
 if TYPE_CHECKING:
     import ssl
-
-_ABSENT: Final = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
-"""A name's address that this machine does not have (::1 with IPv6 switched off): not fatal beside others."""
 
 
 async def listen(
@@ -78,7 +73,7 @@ async def listen_entrances(
         sockets = await _listening_sockets(address, limits.backlog)
     except OSError as error:
         raise translate_listen(address, error) from error
-    addresses = [_real_address(address, sock) for sock in sockets]
+    addresses = [real_address(address, sock) for sock in sockets]
     return AcceptLoop(sockets, addresses, entrances, sign=sign, limits=limits)
 
 
@@ -200,56 +195,5 @@ async def _resolve(host: str, port: int) -> list[Found]:
 
 async def _listening_sockets(address: Address, backlog: int) -> list[socket.socket]:
     if address.is_every_interface:
-        return [_every_interface(address.port, backlog)]
-    sockets: list[socket.socket] = []
-    absent: OSError | None = None
-    port = address.port
-    try:
-        for family, _, _, _, place in await _resolve(address.host, port):
-            try:
-                sockets.append(_listening(family, (place[0], port, *place[2:]), backlog))
-            except OSError as error:
-                if error.errno not in _ABSENT:
-                    raise
-                absent = error
-                continue
-            port = sockets[0].getsockname()[1]  # port 0: the other addresses of a name take the same one
-    except OSError:
-        for sock in sockets:
-            sock.close()
-        raise
-    if not sockets and absent is not None:
-        raise absent
-    return sockets
-
-
-def _every_interface(port: int, backlog: int) -> socket.socket:
-    if socket.has_dualstack_ipv6():
-        try:
-            return _listening(socket.AF_INET6, ("::", port), backlog, is_dual=True)
-        except OSError as error:
-            if error.errno not in _ABSENT:
-                raise
-    return _listening(socket.AF_INET, ("0.0.0.0", port), backlog)  # noqa: S104  # what `*` means
-
-
-def _listening(family: int, place: tuple[Any, ...], backlog: int, *, is_dual: bool = False) -> socket.socket:
-    sock = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        sock.setblocking(False)
-        # A restarted server must not wait a minute for its own old connections in TIME_WAIT.
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6:
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0 if is_dual else 1)
-        sock.bind(place)
-        sock.listen(backlog)
-    except OSError:
-        sock.close()
-        raise
-    return sock
-
-
-def _real_address(address: Address, sock: socket.socket) -> Address:
-    """The address as asked for, with the real port; for a name, the IP address the socket has."""
-    host, port = sock.getsockname()[:2]
-    return Address(address.scheme, address.host if address.is_every_interface else host, port)
+        return [listen_everywhere(address.port, backlog)]
+    return listen_at(await _resolve(address.host, address.port), address.port, backlog)
