@@ -23,17 +23,11 @@ from typing import Final
 
 from lanline.address import Address
 from lanline.limits import Limits
-from lanline.transport.base import (
-    ListenerStatistics,
-    internet_peer_text,
-    peer_process,
-    plain_host,
-    tls_words,
-    unix_peer_text,
-)
+from lanline.transport.base import ListenerStatistics, tls_words
 from lanline.transport.entrance import Entrance
 from lanline.transport.ledger import Ledger, Standing
 from lanline.transport.newcomer import Newcomer
+from lanline.transport.peernames import internet_peer_text, peer_process, plain_host, unix_peer_text
 from lanline.transport.quiet import QuietLog
 
 _LOG: Final = logging.getLogger("lanline.transport")

@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from lanline.address import Address
 from lanline.transport.failures import tls_words, translate_connect, translate_listen, translate_loss
+from lanline.transport.peernames import internet_peer_text, peer_process, unix_peer_text
 
 if TYPE_CHECKING:
     import ssl
@@ -30,7 +30,7 @@ __all__ = [
     "ListenerStatistics",
     "ConnectionFacts",
     "connection_facts",
-    "peer_uid",
+    "local_address",
     "tls_words",
     "translate_connect",
     "translate_listen",
@@ -203,37 +203,11 @@ def connection_facts(transport: asyncio.BaseTransport) -> ConnectionFacts:
     return ConnectionFacts(scheme, text, certificate, uid)
 
 
-def peer_uid(sock: socket.socket) -> int | None:
-    """User id of the process at the other end of a Unix socket; None where the system does not tell."""
-    return peer_process(sock)[0]
-
-
-def peer_process(sock: socket.socket) -> tuple[int | None, int | None]:
-    """User id and process id at the other end of a Unix socket, as they were when it connected (unix(7))."""
-    if not hasattr(socket, "SO_PEERCRED"):
-        return None, None
-    layout = struct.Struct("3i")  # pid, uid, gid
-    try:
-        raw = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, layout.size)
-    except OSError:
-        return None, None  # not a connected Unix socket: there is no peer process to name
-    process, uid, _gid = layout.unpack(raw)
-    return (uid, process) if uid >= 0 else (None, None)
-
-
-def internet_peer_text(scheme: str, name: tuple[str, int] | tuple[str, int, int, int]) -> str:
-    """The peer name of a TCP socket as an address: `tcp://[fe80::1%eth0]:51234`."""
-    host = plain_host(str(name[0]))
-    return f"{scheme}://[{host}]:{name[1]}" if ":" in host else f"{scheme}://{host}:{name[1]}"
-
-
-def plain_host(host: str) -> str:
-    """An IPv4 peer of a dual-stack socket as IPv4: `::ffff:10.0.0.7` becomes `10.0.0.7`."""
-    return host[7:] if host.startswith("::ffff:") and "." in host else host
-
-
-def unix_peer_text(name: str | bytes | None, uid: int | None, process: int | None) -> str:
-    """The peer of a Unix socket: the path that leads to it, where there is one, and whose process it is."""
-    path = name.decode(errors="backslashreplace").replace("\0", "@", 1) if isinstance(name, bytes) else name
-    who = "" if uid is None else f"uid {uid}, process {process}"
-    return f"unix://{path or ''} ({who})" if who else f"unix://{path or ''}"
+def local_address(transport: asyncio.BaseTransport) -> str:
+    """This side's own end of a connection, as text: `tcp://192.168.1.5:9000`; empty where it is no longer known."""
+    name = transport.get_extra_info("sockname")
+    if transport.get_extra_info("lanline.scheme") is not None:
+        return str(name)
+    if isinstance(name, tuple):
+        return internet_peer_text("tcp" if transport.get_extra_info("ssl_object") is None else "tls", name)
+    return "" if name is None else unix_peer_text(name, None, None)
