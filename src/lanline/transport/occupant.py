@@ -1,4 +1,4 @@
-"""Which process listens on a TCP port of this machine, as far as this user may know. Linux only.
+"""Which process has a TCP or UDP port of this machine, as far as this user may know. Linux only.
 
 Only for the sentence of an error: it reads /proc, starts nothing and never fails. Other users' processes are
 hidden from anybody but root; then the user that owns the socket is named in place of the process.
@@ -22,14 +22,15 @@ _Address = ipaddress.IPv4Address | ipaddress.IPv6Address | None
 """None: every address of this machine."""
 
 
-def occupant_of_port(host: str, port: int) -> str:
+def occupant_of_port(host: str, port: int, *, is_udp: bool = False) -> str:
     """Who keeps this address from being served: `nginx (process 812)`, `user 33`, or empty when it cannot be known.
 
     Args:
         host: what was to be listened on; a wildcard (`*`, `0.0.0.0`, `::`) and a name meet every address.
-        port: TCP port.
+        port: TCP port, or UDP port.
+        is_udp: which of the two; a UDP port is taken by whoever is bound to it, connected or not.
     """
-    sockets = _listening_sockets(_address(host), port)
+    sockets = _listening_sockets(_address(host), port, "udp" if is_udp else "tcp")
     if not sockets:
         return ""
     for process, link in _open_sockets():
@@ -38,18 +39,18 @@ def occupant_of_port(host: str, port: int) -> str:
     return f"a process of user {next(iter(sockets.values()))}"
 
 
-def _listening_sockets(host: _Address, port: int) -> dict[str, str]:
+def _listening_sockets(host: _Address, port: int, kind: str) -> dict[str, str]:
     """The sockets that listen on the port, and on the address or on all: `socket:[inode]` -> uid."""
     wanted = f":{port:04X}"
     found: dict[str, str] = {}
-    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+    for table in (f"/proc/net/{kind}", f"/proc/net/{kind}6"):
         try:
             lines = Path(table).read_text(encoding="ascii").splitlines()[1:]
         except OSError:
             continue  # not Linux, or IPv6 is off
         for line in lines:
             columns = line.split()
-            if not columns[1].endswith(wanted) or columns[3] != _LISTEN:
+            if not columns[1].endswith(wanted) or (kind == "tcp" and columns[3] != _LISTEN):
                 continue
             theirs = _plain(ipaddress.ip_address(_network_order(columns[1].partition(":")[0])))
             if None in (host, theirs) or host == theirs:
