@@ -12,6 +12,7 @@ from lanline.limits import LAN
 from lanline.link.channel import Channel
 from lanline.link.client import connect
 from lanline.link.server import serve
+from lanline.link.streamchannel import StreamChannel
 from lanline.testing import clock
 from tests.link.conftest import Run
 from tests.link.desk import Desk, linked
@@ -19,6 +20,7 @@ from tests.link.desk import Desk, linked
 
 async def _silent(channel: Channel) -> None:
     """Takes nothing, for ever."""
+    assert isinstance(channel, StreamChannel)
     channel._transport.pause_reading()
     await asyncio.Event().wait()
 
@@ -30,6 +32,7 @@ async def _closing_takes(mem: str, size: int, handler: Any) -> float:
         channel = await connect(mem, framing=Raw())
         for _ in range(10):
             await asyncio.sleep(0)
+        assert isinstance(channel, StreamChannel)
         channel._out.append(bytes(size))
         began = loop.time()
         await channel.close()
@@ -52,6 +55,7 @@ def test_who_takes_nothing_is_cut_off_after_the_drain_time(mem: str, run_virtual
 
 def test_who_takes_a_little_now_and_then_is_waited_for(mem: str, run_virtual: Run[Any]) -> None:
     async def sips(channel: Channel) -> None:
+        assert isinstance(channel, StreamChannel)
         loop = asyncio.get_running_loop()
         transport = channel._transport
         transport.pause_reading()

@@ -134,7 +134,8 @@ def test_a_name_to_listen_on_that_does_not_resolve_is_named() -> None:
         (ConnectionResetError(), "the connection with pc7 was reset"),
         (_system(errno.ETIMEDOUT), "pc7 no longer answers: nothing it was sent has been confirmed"),
         (_ssl_error("TLSV1_ALERT_UNKNOWN_CA"), "pc7 ended the connection: TLS alert: unknown ca"),
-        (_system(errno.EHOSTUNREACH), "the connection with pc7 broke: No route to host"),
+        (_system(errno.EPIPE), "pc7 had closed the connection before it was sent more"),
+        (_system(errno.EHOSTUNREACH), "pc7 no longer answers: No route to host"),
         (ValueError(), "the connection with pc7 broke: ValueError"),
     ],
 )

@@ -17,6 +17,7 @@ from lanline.link.channel import Channel
 from lanline.link.guard import Anyone, Guard
 from lanline.link.link import Link
 from lanline.link.service import Endpoint, Service, collect
+from lanline.link.streamchannel import StreamChannel
 from lanline.session.session import Side
 from lanline.transport import registry
 
@@ -74,7 +75,7 @@ def connect(
     where = address if isinstance(address, Address) else Address.parse(address)
 
     async def make() -> Channel:
-        channel = Channel(framing or Raw(), limits)
+        channel = StreamChannel(framing or Raw(), limits)
         await registry.connect(where, lambda: channel, tls=tls, server_name=server_name, timeout=timeout)
         return channel
 

@@ -26,6 +26,7 @@ from lanline.link.channel import Channel
 from lanline.link.guard import Anyone, Guard
 from lanline.link.link import Link
 from lanline.link.service import Service, collect
+from lanline.link.streamchannel import StreamChannel
 from lanline.session.session import Side
 from lanline.transport import registry
 from lanline.transport.base import Arrival, Listener, ListenerStatistics
@@ -174,7 +175,7 @@ class Server:
         self._leaving = {one for one in (*self._leaving, link) if one.has_handlers}
 
     def _new_channel(self, arrival: Arrival) -> asyncio.Protocol:
-        return Channel(self._framing, self._limits, arrival=arrival, on_connected=self._serve_channel)
+        return StreamChannel(self._framing, self._limits, arrival=arrival, on_connected=self._serve_channel)
 
     def _serve_channel(self, channel: Channel) -> None:
         task = asyncio.get_running_loop().create_task(self._run(channel))

@@ -22,6 +22,7 @@ from lanline.errors import ChannelError, JoinFailed, LanlineError, ProtocolError
 from lanline.framing.base import Decoder
 from lanline.framing.length import LengthPrefixed
 from lanline.link.channel import Channel
+from lanline.link.streamchannel import StreamChannel
 from lanline.roles import Role
 from lanline.room.door import InvitationBook, Turned
 from lanline.room.joining import (
@@ -129,7 +130,7 @@ class Doorkeeper:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-        return Channel(DoorFraming(), arrival=arrival, on_connected=begin)
+        return StreamChannel(DoorFraming(), arrival=arrival, on_connected=begin)
 
     async def close(self) -> None:
         """Hangs up on everybody."""

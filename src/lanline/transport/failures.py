@@ -15,7 +15,7 @@ import socket
 from typing import Final
 
 from lanline.address import Address
-from lanline.errors import ChannelBroken, ConnectFailed, ListenFailed
+from lanline.errors import ChannelBroken, ChannelReset, ConnectFailed, ListenFailed, PeerSilent, PipeBroken
 
 _START_FIRST: Final = "start the server first, or check the address and the port."
 _FIREWALL: Final = "check that the machine is on, that the address is right, and that no firewall is in between."
@@ -93,6 +93,9 @@ _LISTEN_SENTENCES: Final[dict[int, tuple[str, str]]] = {
     errno.EMFILE: ("{a} cannot be served: this process has no file descriptor left", _MORE_DESCRIPTORS),
     errno.ENFILE: ("{a} cannot be served: this machine has no file descriptor left", _MORE_DESCRIPTORS),
 }
+
+_SILENCES: Final = (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN)
+"""What routers said last about a peer that confirms nothing any more: told in place of ETIMEDOUT (tcp(7))."""
 
 # Numbers of X509_V_ERR_*, with what they mean to a person. Anything else keeps OpenSSL's own words.
 _VERIFY_ADVICE: Final[dict[int, str]] = {
@@ -177,9 +180,13 @@ def translate_loss(peer: str, error: Exception | None) -> ChannelBroken:
         )
     number = error.errno if isinstance(error, OSError) else None
     if number == errno.ETIMEDOUT or isinstance(error, TimeoutError):
-        return ChannelBroken(f"{peer} no longer answers: nothing it was sent has been confirmed")
+        return PeerSilent(f"{peer} no longer answers: nothing it was sent has been confirmed")
+    if number in _SILENCES:
+        return PeerSilent(f"{peer} no longer answers: {_words(error)}")
+    if isinstance(error, BrokenPipeError):
+        return PipeBroken(f"{peer} had closed the connection before it was sent more")
     if isinstance(error, ConnectionError):
-        return ChannelBroken(f"the connection with {peer} was reset")
+        return ChannelReset(f"the connection with {peer} was reset")
     return ChannelBroken(f"the connection with {peer} broke: {_words(error)}")
 
 
@@ -263,7 +270,7 @@ def _in_use(address: Address) -> ListenFailed:
 
     from lanline.transport.occupant import occupant_of_port  # here: a client never needs it, and it costs 2 ms
 
-    owner = occupant_of_port(address.host, address.port)
+    owner = occupant_of_port(address.host, address.port, is_udp=address.scheme == "udp")
     by = f" by {owner}" if owner else ""
     return ListenFailed(
         f"port {address.port} is in use{by}: {address} cannot be served",
