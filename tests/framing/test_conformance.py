@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import tracemalloc
 from collections.abc import Iterable
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -98,6 +99,42 @@ def test_any_cut_of_any_stream_has_the_same_outcome_as_one_chunk(
     at_once = outcome(framing.decoder(), [stream])
     assert outcome(framing.decoder(), cut(stream, [1] * len(stream))) == at_once
     assert outcome(framing.decoder(), cut(stream, sizes)) == at_once
+
+
+@EACH
+def test_every_way_there_is_to_cut_a_stream_has_the_same_outcome(framing: Framing) -> None:
+    for stream in (
+        framing.encode(b"ab") + framing.encode(b"") + framing.encode(b"c"),
+        b"0:,\n\0\1aba\r\n9",
+        b"\xff" * 9,
+    ):
+        at_once = outcome(framing.decoder(), [stream])
+        for cuts in range(1 << min(len(stream) - 1, 12)):
+            places = [place for place in range(1, len(stream)) if cuts >> (place - 1) & 1]
+            chunks = [stream[start:stop] for start, stop in pairwise([0, *places, len(stream)])]
+            assert outcome(framing.decoder(), chunks) == at_once
+
+
+@EACH
+@given(messages=st.lists(st.binary(max_size=LIMIT), max_size=8), sizes=_CUTS)
+def test_any_bytes_come_back_as_they_are_or_are_refused_before_they_are_sent(
+    framing: Framing, messages: list[bytes], sizes: list[int]
+) -> None:
+    carried, stream = encoded(framing, messages)
+    assert outcome(framing.decoder(), cut(stream, sizes)) == (carried, None)
+    if not isinstance(framing, Lines):
+        assert carried == messages, "only a terminator limits what a message may hold"
+
+
+@EACH
+@given(messages=_MESSAGES, missing=st.integers(1, 30))
+def test_a_stream_that_is_cut_off_gives_what_was_whole_and_never_a_part_of_a_message(
+    framing: Framing, messages: list[bytes], missing: int
+) -> None:
+    carried, stream = encoded(framing, messages)
+    came, error = outcome(framing.decoder(), [stream[: max(0, len(stream) - missing)]])
+    assert came == carried[: len(came)]
+    assert error in (None, EndedInMessage)
 
 
 @EACH
@@ -201,6 +238,14 @@ def test_a_buffer_that_is_reused_does_not_change_a_delivered_message(framing: Fr
     buffer[:] = b"z" * len(buffer)
     assert type(message) is bytes
     assert b"hello" in message
+
+
+@given(stream=_STREAM, sizes=_CUTS)
+def test_raw_delivers_every_byte_once_and_in_order_however_it_is_cut(stream: bytes, sizes: list[int]) -> None:
+    messages, error = outcome(Raw().decoder(), cut(stream, sizes))
+    assert b"".join(messages) == stream
+    assert error is None
+    assert b"" not in messages, "a stream has no empty reads but its end"
 
 
 @pytest.mark.parametrize("framing", [*SMALL, Raw()], ids=str)
