@@ -103,13 +103,10 @@ def test_any_cut_of_any_stream_has_the_same_outcome_as_one_chunk(
 
 @EACH
 def test_every_way_there_is_to_cut_a_stream_has_the_same_outcome(framing: Framing) -> None:
-    for stream in (
-        framing.encode(b"ab") + framing.encode(b"") + framing.encode(b"c"),
-        b"0:,\n\0\1aba\r\n9",
-        b"\xff" * 9,
-    ):
+    _, whole = encoded(framing, [b"xy", b"", b"c", b"d"])
+    for stream in (whole[:11], b"0:,\n\0\1aba\r\n", b"\xff" * 8):
         at_once = outcome(framing.decoder(), [stream])
-        for cuts in range(1 << min(len(stream) - 1, 12)):
+        for cuts in range(1 << (len(stream) - 1)):
             places = [place for place in range(1, len(stream)) if cuts >> (place - 1) & 1]
             chunks = [stream[start:stop] for start, stop in pairwise([0, *places, len(stream)])]
             assert outcome(framing.decoder(), chunks) == at_once
