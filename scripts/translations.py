@@ -118,7 +118,7 @@ def as_mo(catalogue: Catalog) -> bytes:
 
 def names_in(text: str) -> list[str]:
     """The values that a text leaves places for: `{address}`, `%(type)s`."""
-    return sorted(re.findall(r"\{(\w*)[^{}]*\}|%(?:\((\w+)\))?[srd]", text))
+    return sorted({brace or percent for brace, percent in re.findall(r"\{(\w*)[^{}]*\}|%(?:\((\w+)\))?[srd]", text)})
 
 
 def main() -> None:

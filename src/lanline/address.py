@@ -27,6 +27,7 @@ are neither IPv4 in four decimal numbers nor names (RFC 3986 section 7.4, RFC 11
 from __future__ import annotations
 
 from lanline.errors import AddressError
+from lanline.translation import _
 
 LOOPBACK = "127.0.0.1"
 EVERY_INTERFACE = "*"
@@ -64,7 +65,11 @@ class Address:
         for name, value in (("scheme", scheme), ("host", host), ("port", port), ("path", path)):
             object.__setattr__(self, name, value)
         if self.scheme not in _SCHEMES:
-            raise AddressError(f"there is no scheme {_shown(self.scheme)}: the schemes are {', '.join(_SCHEMES)}")
+            raise AddressError(
+                _("there is no scheme {scheme}: the schemes are {schemes}").format(
+                    scheme=_shown(self.scheme), schemes=", ".join(_SCHEMES)
+                )
+            )
         if self.scheme in _NETWORK_SCHEMES:
             _check_network(self)
         else:
@@ -128,34 +133,56 @@ class Address:
 def _refuse_bare_path(text: str) -> None:
     """A text without a scheme that can only be meant as a path, or is nothing at all."""
     if not text:
-        raise AddressError("an empty text is no address")
+        raise AddressError(_("an empty text is no address"))
     if text.startswith(("/", "./", "../", "~", "@")):
-        raise AddressError(f"{_shown(text)} has no scheme: write unix://{_shown(text)[1:-1]} for a Unix socket")
+        raise AddressError(
+            _("{text} has no scheme: write unix://{path} for a Unix socket").format(
+                text=_shown(text), path=_shown(text)[1:-1]
+            )
+        )
     scheme, colon, rest = text.partition(":")
     if colon and scheme.lower() in _SCHEMES and not rest.isdigit():
-        raise AddressError(f"{_shown(text)} lacks the slashes after its scheme: write {scheme.lower()}://...")
+        raise AddressError(
+            _("{text} lacks the slashes after its scheme: write {scheme}://...").format(
+                text=_shown(text), scheme=scheme.lower()
+            )
+        )
 
 
 def _split_place(scheme: str, place: str, default_port: int | None) -> tuple[str, int]:
     """`host:port` cut in two; the host without brackets, not yet judged."""
-    for mark, why in (("/", "a path has no meaning there"), ("@", "a user name has no meaning there")):
+    for mark, why in (("/", _("a path has no meaning there")), ("@", _("a user name has no meaning there"))):
         if mark in place:
-            raise AddressError(f"{scheme}:// takes host:port, not {_shown(place)}: {why}")
+            raise AddressError(
+                _("{scheme}:// takes host:port, not {place}: {why}").format(scheme=scheme, place=_shown(place), why=why)
+            )
     if place.startswith("["):
         inside, bracket, after = place[1:].partition("]")
         if not bracket:
-            raise AddressError(f"{_shown(place)} has no closing bracket: write {scheme}://[fe80::1]:9000")
+            raise AddressError(
+                _("{place} has no closing bracket: write {scheme}://[fe80::1]:9000").format(
+                    place=_shown(place), scheme=scheme
+                )
+            )
         if ":" not in inside:
-            raise AddressError(f"{_shown(inside)} stands in brackets but is no IPv6 address: leave the brackets out")
+            raise AddressError(
+                _("{inside} stands in brackets but is no IPv6 address: leave the brackets out").format(
+                    inside=_shown(inside)
+                )
+            )
         host, colon, port = inside, after[:1], after[1:]
         if colon not in ("", ":"):
             raise AddressError(
-                f"{_shown(after)} stands after the bracket: write {scheme}://[{_shown(inside)[1:-1]}]:9000"
+                _("{after} stands after the bracket: write {scheme}://[{inside}]:9000").format(
+                    after=_shown(after), scheme=scheme, inside=_shown(inside)[1:-1]
+                )
             )
     else:
         if place.count(":") > 1:
             raise AddressError(
-                f"{_shown(place)} holds several colons: an IPv6 host stands in brackets, {scheme}://[fe80::1]:9000"
+                _("{place} holds several colons: an IPv6 host stands in brackets, {scheme}://[fe80::1]:9000").format(
+                    place=_shown(place), scheme=scheme
+                )
             )
         host, colon, port = place.partition(":")
     return host, _port(scheme, place, port, default_port)
@@ -164,23 +191,39 @@ def _split_place(scheme: str, place: str, default_port: int | None) -> tuple[str
 def _port(scheme: str, place: str, text: str, default_port: int | None) -> int:
     if not text:
         if default_port is None:
-            raise AddressError(f"{_shown(place)} has no port: write {scheme}://{_shown(place)[1:-1].rstrip(':')}:9000")
+            raise AddressError(
+                _("{place} has no port: write {scheme}://{host}:9000").format(
+                    place=_shown(place), scheme=scheme, host=_shown(place)[1:-1].rstrip(":")
+                )
+            )
         return default_port
     if not (text.isascii() and text.isdigit()):
-        raise AddressError(f"the port {_shown(text)} is not a number: write 0 to {_MAX_PORT}")
+        raise AddressError(
+            _("the port {text} is not a number: write 0 to {limit}").format(text=_shown(text), limit=_MAX_PORT)
+        )
     if len(text) > len(str(_MAX_PORT)):
-        raise AddressError(f"the port {_shown(text)} is out of range: write 0 to {_MAX_PORT}")
+        raise AddressError(
+            _("the port {text} is out of range: write 0 to {limit}").format(text=_shown(text), limit=_MAX_PORT)
+        )
     return int(text)
 
 
 def _check_network(address: Address) -> None:
     if address.path:
-        raise AddressError(f"a {address.scheme} address has no path, but got {_shown(address.path)}")
+        raise AddressError(
+            _("a {scheme} address has no path, but got {path}").format(scheme=address.scheme, path=_shown(address.path))
+        )
     if not 0 <= address.port <= _MAX_PORT:
-        raise AddressError(f"the port {address.port} is out of range: write 0 to {_MAX_PORT}")
+        raise AddressError(
+            _("the port {port} is out of range: write 0 to {limit}").format(port=address.port, limit=_MAX_PORT)
+        )
     host = address.host
     if not host:
-        raise AddressError(f"a {address.scheme} address needs a host: {LOOPBACK}, a name, or * for every interface")
+        raise AddressError(
+            _("a {scheme} address needs a host: {loopback}, a name, or * for every interface").format(
+                scheme=address.scheme, loopback=LOOPBACK
+            )
+        )
     if ":" in host:
         _check_ipv6(host)
     elif host != EVERY_INTERFACE:
@@ -193,36 +236,56 @@ def _check_ipv6(host: str) -> None:
 
     bare, percent, scope = host.partition("%")
     if percent and not _is_name(scope):
-        raise AddressError(f"the scope {_shown(scope)} of an IPv6 host is no interface: write [fe80::1%eth0]")
+        raise AddressError(
+            _("the scope {scope} of an IPv6 host is no interface: write [fe80::1%eth0]").format(scope=_shown(scope))
+        )
     try:
         IPv6Address(bare)
     except AddressValueError:
-        raise AddressError(f"the host {_shown(host)} is no IPv6 address: write it as in [fe80::1%eth0]") from None
+        raise AddressError(
+            _("the host {host} is no IPv6 address: write it as in [fe80::1%eth0]").format(host=_shown(host))
+        ) from None
 
 
 def _check_name(host: str) -> None:
     labels = host.removesuffix(".").split(".")
     if len(host) > _MAX_NAME_CHARACTERS:
-        raise AddressError(f"a host of {len(host)} characters, limit {_MAX_NAME_CHARACTERS} characters")
+        raise AddressError(
+            _("a host of {count} characters, limit {limit} characters").format(
+                count=len(host), limit=_MAX_NAME_CHARACTERS
+            )
+        )
     if not _is_name(host) or not all(labels):
-        raise AddressError(f"the host {_shown(host)} is no name: write letters, digits, '-', '_' and single dots")
+        raise AddressError(
+            _("the host {host} is no name: write letters, digits, '-', '_' and single dots").format(host=_shown(host))
+        )
     if _is_number(labels[-1]) and not _is_ipv4(host):
-        raise AddressError(f"the host {_shown(host)} is neither a name nor IPv4: write four numbers, as in 192.168.1.7")
+        raise AddressError(
+            _("the host {host} is neither a name nor IPv4: write four numbers, as in 192.168.1.7").format(
+                host=_shown(host)
+            )
+        )
 
 
 def _check_local(address: Address) -> None:
     if address.host or address.port:
-        raise AddressError(f"a {address.scheme} address has neither host nor port: write {address.scheme}://name")
+        raise AddressError(
+            _("a {scheme} address has neither host nor port: write {scheme}://name").format(scheme=address.scheme)
+        )
     path = address.path
     if address.scheme == "mem":
         if not _is_name(path):
             raise AddressError(
-                f"the name {_shown(path)} is no mem name: write letters, digits, '.', '_', '-', mem://hub"
+                _("the name {path} is no mem name: write letters, digits, '.', '_', '-', mem://hub").format(
+                    path=_shown(path)
+                )
             )
     elif path in ("", "@"):
-        raise AddressError(f"unix://{path} has an empty path: write unix:///tmp/x.sock, unix://x.sock or unix://@x")
+        raise AddressError(
+            _("unix://{path} has an empty path: write unix:///tmp/x.sock, unix://x.sock or unix://@x").format(path=path)
+        )
     elif "\0" in path:
-        raise AddressError(f"the path {_shown(path)} holds a NUL character, which no path may")
+        raise AddressError(_("the path {path} holds a NUL character, which no path may").format(path=_shown(path)))
 
 
 def _is_name(text: str) -> bool:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import ast
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from scripts import translations
+
+from tests.rules.source import PythonFile, check_nothing, python
 
 CATALOGUES = sorted(translations.CATALOGUES.glob("*/LC_MESSAGES/lanline.po"))
 
@@ -41,3 +46,41 @@ def test_what_is_marked_is_a_literal() -> None:
     with pytest.raises(ValueError, match="line 1"):
         list(translations.marked_texts('_(f"hello {name}")'))
     assert list(translations.marked_texts('_("hello {name}").format(name=name)')) == [(1, "hello {name}")]
+
+
+def test_what_a_word_says_is_marked() -> None:
+    words = [*python("src/lanline/ui"), *python("src/lanline/services"), *python("src/lanline/arguments.py")]
+    check_nothing(f"{file.path}:{line}: mark it, _(...): {text}" for file in words for line, text in _unmarked(file))
+
+
+_SPEAKING = {"line", "note", "progress", "confirm", "ask", "secret"}
+"""The methods of a console that show a text to a person."""
+
+
+def _unmarked(file: PythonFile) -> Iterator[tuple[int, str]]:
+    for node in ast.walk(file.tree):
+        if isinstance(node, ast.Call):
+            for text in _said_by(node):
+                if isinstance(text, ast.Constant | ast.JoinedStr) and _has_words(text):
+                    yield text.lineno, ast.unparse(text)
+
+
+def _said_by(call: ast.Call) -> Iterator[ast.expr]:
+    """The arguments of a call that a person will read."""
+    name = ast.unparse(call.func)
+    if isinstance(call.func, ast.Attribute) and call.func.attr in _SPEAKING and name.split(".")[-2].endswith("console"):
+        yield from call.args
+    elif name == "Painted":
+        yield from call.args[:1]
+    elif name == "WordParser":
+        yield from call.args[2:3]
+    elif name.endswith((".add_argument", ".add_flag_or_words")):
+        yield from (keyword.value for keyword in call.keywords if keyword.arg == "help")
+
+
+def _has_words(text: ast.expr) -> bool:
+    """Whether a translator would have work with it: two small words, or one that is no part of a command."""
+    whole = "".join(
+        part.value for part in ast.walk(text) if isinstance(part, ast.Constant) and isinstance(part.value, str)
+    )
+    return not whole.startswith("lanline") and re.search(r"[a-z]{2}", whole) is not None
