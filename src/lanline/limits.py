@@ -75,3 +75,13 @@ class Limits(NamedTuple):
 
 LAN = Limits()
 """The defaults, for links between machines of a room."""
+
+PLAIN = LAN._replace(
+    max_connections=16_384,
+    max_connections_per_address=16_384,
+    max_strangers=1024,
+    max_strangers_per_address=1024,
+)
+"""The defaults of handlers over plain channels, which know nobody: a thousand clients on one machine are usual there,
+and over TLS they all shake hands at once. What bounds them is how many files the process may open (`ulimit -n`):
+connections are kept to 70 % of that."""

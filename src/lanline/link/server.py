@@ -11,7 +11,7 @@ import asyncio
 import logging
 import os
 import socket
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -21,9 +21,10 @@ from lanline.clean import clean
 from lanline.errors import ChannelError, RemoteProtocolError, UsageError
 from lanline.framing.base import Framing
 from lanline.framing.raw import Raw
-from lanline.limits import LAN, Limits
+from lanline.limits import LAN, PLAIN, Limits
 from lanline.link.channel import Channel
 from lanline.link.guard import Anyone, Guard
+from lanline.link.handlers import Handled, Handler, handler_of
 from lanline.link.link import Link
 from lanline.link.service import Service, collect
 from lanline.link.streamchannel import StreamChannel
@@ -35,9 +36,6 @@ if TYPE_CHECKING:
     import ssl
 
 log = logging.getLogger("lanline.link")
-
-Handler = Callable[[Channel], Awaitable[None]]
-"""A coroutine function over a channel. When it returns, the channel is closed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,28 +54,28 @@ class Server:
 
     def __init__(
         self,
-        what: Handler | Service | Iterable[Service],
+        what: Handled | Service | Iterable[Service],
         addresses: Sequence[Address | socket.socket],
         *,
         framing: Framing,
         tls: ssl.SSLContext | None,
         guard: Guard,
-        limits: Limits,
+        limits: Limits | None,
     ) -> None:
         self._handler: Handler | None = None
         self._services: tuple[Service, ...] = ()
         if isinstance(what, Service):
             self._services = (what,)
-        elif callable(what):
-            self._handler = what
-        else:
+        elif isinstance(what, Iterable):
             self._services = tuple(what)
+        else:
+            self._handler = handler_of(what)
         self._table = collect(self._services)
         self._wanted = addresses
         self._framing = framing
         self._tls = tls
         self._guard = guard
-        self._limits = limits
+        self._limits = limits or (LAN if self._handler is None else PLAIN)
         self._boot = os.urandom(8)
         self._listeners: list[Listener] = []
         self._tasks: set[asyncio.Task[None]] = set()
@@ -194,23 +192,25 @@ class Server:
 
 
 def serve(
-    what: Handler | Service | Iterable[Service],
+    what: Handled | Service | Iterable[Service],
     *addresses: str | Address | socket.socket,
     framing: Framing | None = None,
     tls: ssl.SSLContext | None = None,
     guard: Guard | None = None,
-    limits: Limits = LAN,
+    limits: Limits | None = None,
 ) -> Server:
     """Serves a handler or services at all these addresses: `async with serve(upper, "tcp://:9000", framing=Lines())`.
 
     Args:
-        what: a coroutine function over a Channel, or one or several Service objects.
+        what: a coroutine function over a Channel; an object with `async def handle(self, channel)`, which all clients
+            share; a class with that method, made anew for each client, without arguments; or one or several Service
+            objects.
         addresses: `tcp://:9000` is loopback, `tcp://*:9000` every interface, port 0 any free one. A socket that
             listens already does as well (one that several processes share, or that systemd gave); the server closes it.
         framing: how a handler's messages lie in the stream; Raw (whatever one read delivers) by default.
         tls: makes every connection TLS; see `lanline.transport.tls`.
         guard: judges the peers of links; everybody is a guest by default.
-        limits: connections, sizes, times.
+        limits: connections, sizes, times; by default PLAIN for handlers and LAN for services.
 
     Returns:
         A Server, to be entered or started.
