@@ -19,12 +19,12 @@ from lanline.link.link import Link
 from lanline.link.service import Endpoint
 from lanline.room.doorway import SIGN, Doorkeeper
 from lanline.room.identity import Identity
-from lanline.room.interfaces import own_addresses
 from lanline.room.names import certificate_name
 from lanline.session.session import Side
 from lanline.transport import tcp, unix
 from lanline.transport.base import Arrival, Listener
 from lanline.transport.entrance import BULK_PREFIX, DOOR_PREFIX, TLS_PREFIX, Entrance
+from lanline.transport.interfaces import own_addresses
 
 EVERYWHERE: Final = frozenset(("*", "0.0.0.0", "::"))  # noqa: S104 - compared with, not bound to
 """Words for every interface."""
