@@ -22,6 +22,7 @@ from babel.messages.pofile import read_po, write_po
 from lanline import errors
 from lanline.ui import cli
 from lanline.ui.services import plain_faces
+from lanline.ui.words import GROUPS
 
 ROOT = Path(__file__).parents[1]
 SOURCES = ROOT / "src" / "lanline"
@@ -69,7 +70,7 @@ def all_texts() -> dict[str, list[tuple[str, int]]]:
     for kind in _kinds(errors.LanlineError):
         if advice := errors.advice_of(kind):
             found.setdefault(advice, []).append(("src/lanline/errors.py", 0))
-    for summary in (*cli.all_words().values(), *plain_faces().values()):
+    for summary in (*cli.all_words().values(), *plain_faces().values(), *GROUPS):
         found.setdefault(summary, []).append(("src/lanline", 0))
     for text in _OF_ARGPARSE:
         found.setdefault(text, []).append(("argparse.py", 0))
