@@ -7,7 +7,6 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -254,31 +253,3 @@ def test_a_plain_server_may_ask_its_clients_for_certificates(run: Run[Any], room
         await listener.close()
 
     run(main())
-
-
-def test_contexts_refuse_what_would_weaken_them(room: Room) -> None:
-    contexts = {"accepting": room.accepting(), "connecting": room.connecting()}
-    for side, context in contexts.items():
-        assert context.minimum_version is ssl.TLSVersion.TLSv1_3
-        assert context.verify_mode is ssl.CERT_REQUIRED
-        assert context.options & ssl.OP_NO_COMPRESSION
-        assert context.options & ssl.OP_NO_RENEGOTIATION
-        assert context.verify_flags & tls.NO_TIME_CHECK
-        assert context.check_hostname is (side == "connecting")
-    assert contexts["accepting"].num_tickets == 0
-    plain = tls.server_context(room.hub.certificate_file, room.hub.key_file)
-    assert plain.minimum_version is ssl.TLSVersion.TLSv1_2
-    assert not plain.verify_flags & tls.NO_TIME_CHECK
-
-
-def test_files_that_cannot_be_used_are_named(room: Room, tmp_path: Path) -> None:
-    hub, node = room.hub, room.node
-    with pytest.raises(UsageError, match="cannot be used: key values mismatch"):
-        tls.server_context(hub.certificate_file, node.key_file)
-    with pytest.raises(UsageError, match="cannot be read: No such file"):
-        tls.server_context(tmp_path / "none.pem", hub.key_file)
-    with pytest.raises(UsageError, match="cannot be read: No such file"):
-        tls.client_context(tmp_path / "none.pem")
-    (tmp_path / "empty.pem").write_bytes(b"")
-    with pytest.raises(UsageError, match="holds no certificate"):
-        tls.client_context(tmp_path / "empty.pem")
