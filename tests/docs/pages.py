@@ -6,6 +6,7 @@ What a block is for stands behind its language, as renderers ignore it there::
     ```text output            what the program before it prints
     ```python background      a program that goes on; what follows is run once it has printed a line
     ```console run            commands behind `$ `, each followed by what it prints
+    ```console background     one command that goes on; the same, until it has printed what is shown
     ```toml file=policy.toml  written to a file of this name in its turn (any language; `~/` is the home)
 
 A page whose commands need a room says so in a comment that renderers hide: `<!-- room: hub pc1 pc2 -->`, or

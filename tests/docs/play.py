@@ -18,6 +18,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 
 from tests.docs.pages import Block, Page
 from tests.docs.transcript import is_as_expected, steps
@@ -47,17 +48,21 @@ _ONLY_FOR_ROOT = "Rule written: This node runs commands for others as root, wher
 
 _PREAMBLE = """
 _background() {
-    python "$1" > "$1.log" 2>&1 &
+    local log=$1 lines=$2
+    shift 2
+    "$@" > "$log" 2>&1 &
     _left="$_left $!"
     for _ in $(seq 200); do
-        [ -s "$1.log" ] && cat "$1.log" && return
+        [ "$(wc -l < "$log")" -ge "$lines" ] && cat "$log" && return
         sleep 0.025
     done
+    cat "$log"
     return 1
 }
-trap '[ -z "$_left" ] || kill $_left' EXIT
+trap '[ -z "$_left" ] || kill $_left 2> /dev/null' EXIT
 """
-"""A program in the background is there once it has said something; it is ended with the page."""
+"""A program in the background is there once it has said as many lines as the page shows, and one at least; it is ended
+with the page."""
 
 
 _END = """
@@ -165,12 +170,17 @@ class Stage:
             program = folder / (block.file or f".line-{block.line}.py")
             program.write_text(text, encoding="utf-8")
             says = tuple(later[0].text.splitlines()) if later and later[0].is_output else None
-            start = "_background" if "background" in block.words else "python"
-            yield Deed(block.line, f"{start} {program.name}", says)
+            command = f"python {program.name}"
+            if "background" in block.words:
+                command = _in_background(block.line, says or (), command)
+            yield Deed(block.line, command, says)
             return
         assert block.language == "console", f"line {block.line}: only python and console blocks can be run"
         for step in steps(block.text):
-            yield Deed(block.line, step.command, step.expected or None)
+            command = step.command
+            if "background" in block.words:
+                command = _in_background(block.line, step.expected, f"sh -c {quote('exec ' + command)}")
+            yield Deed(block.line, command, step.expected or None)
 
     @contextmanager
     def curtain(self) -> Iterator[None]:
@@ -184,9 +194,15 @@ class Stage:
                 self.run(f"{_END}{script}wait\ntrue", self.home, seconds=_DOWN_SECONDS)
 
 
+def _in_background(line: int, says: Sequence[str], command: str) -> str:
+    """The command that starts another one, and goes on once that has said all it says at its start."""
+    lines = sum(1 for one in says if one != "...")
+    return f"_background .line-{line}.log {max(1, lines)} {command}"
+
+
 def _on_our_network(text: str, network: str) -> str:
     """A program's addresses on the part of the loopback network that this run has to itself."""
-    return re.sub(r"(tcp|tls)://:(?=\d)", rf"\1://{network}1:", text.replace(_LOOPBACK, network))
+    return re.sub(r"(tcp|udp|tls)://:(?=\d)", rf"\1://{network}1:", text.replace(_LOOPBACK, network))
 
 
 def _differences(page: Page, deeds: list[Deed], printed: Sequence[tuple[str, str]]) -> Iterator[str]:

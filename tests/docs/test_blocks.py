@@ -64,6 +64,14 @@ def test_a_planted_untruth_is_found(tmp_path: Path) -> None:
     assert [one.partition("$ ")[2].partition("\n")[0] for one in found] == ["echo a", "false", "python .line-9.py"]
 
 
+def test_a_command_in_the_background_goes_on_until_the_page_ends(tmp_path: Path) -> None:
+    text = """# A\n```console background\n$ sh -c 'echo one; echo two; exec tail -f /dev/null'\none\ntwo\n```
+```console run\n$ kill -0 $_left && echo there\nthere\n```\n```console background\n$ echo one\ntwo\n```\n"""
+    (tmp_path / "page").mkdir()
+    found = Stage(tmp_path).play(Page("x.md", text), tmp_path / "page")
+    assert [one.partition("\n")[2].partition("\nand")[0] for one in found] == ["should print:\ntwo"]
+
+
 def test_a_page_may_use_its_own_files_and_any_port_of_its_own_network(tmp_path: Path) -> None:
     text = """# A\n```toml file=a/b.toml\nx = 1\n```
 ```console run\n$ cat a/b.toml; echo 127.0.0.1:9000\nx = 1\n127.0.0.1:9000\n```\n"""
