@@ -40,11 +40,13 @@ def error_table() -> str:
     lines = ["| error | is a | exit | means | try |", "|---|---|---:|---|---|"]
     for depth, kind in _tree(errors.LanlineError):
         words = inspect.cleandoc(kind.__doc__ or "").partition("Args:")[0]
+        words, _, page = words.partition("See docs/howto/")
         meaning = _cell(words.partition("Try:")[0])
         advice = _cell(words.partition("Try:")[2])
+        name = f"[`{kind.__name__}`](../howto/{page.strip().rstrip('.')})" if page else f"`{kind.__name__}`"
         parents = ", ".join(f"`{base.__name__}`" for base in kind.__bases__ if base is not Exception) or "`Exception`"
         indent = "&nbsp;" * 4 * depth
-        lines.append(f"| {indent}`{kind.__name__}` | {parents} | {kind.exit_code} | {meaning} | {advice} |")
+        lines.append(f"| {indent}{name} | {parents} | {kind.exit_code} | {meaning} | {advice} |")
     return "\n".join(lines)
 
 

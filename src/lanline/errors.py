@@ -1,9 +1,9 @@
 """Every error lanline raises, and the one status enum that travels on links.
 
-Rules of this file: it imports nothing of lanline but the translation of advice; an error carries plain values (text, numbers), never live
-objects; `str(error)` is one sentence with numbers and units; the class docstring is what the command line
-shows below that sentence, from its `Try:` line on. Foreign exceptions become one of these at one boundary per
-layer (`OSError` in `transport/`, `ssl.SSLError` in `transport/`, msgspec's errors in `session/` and `link/`).
+Rules of this file: it imports nothing of lanline but the translation of advice; an error carries plain values (text,
+numbers), never live objects; `str(error)` is one sentence with numbers and units; the class docstring is what the
+command line shows below that sentence, from its `Try:` line on. Foreign exceptions become one of these at one boundary
+per layer (`OSError` in `transport/`, `ssl.SSLError` in `transport/`, msgspec's errors in `session/` and `link/`).
 
 The tree::
 
@@ -125,7 +125,10 @@ class TargetError(UsageError):
 class TextNotBytes(UsageError, TypeError):
     """A message is bytes, and this is text.
 
-    Try: text.encode(), which turns text into UTF-8 bytes; on the other side message.decode() turns them back."""
+    Try: text.encode(), which turns text into UTF-8 bytes; on the other side message.decode() turns them back.
+
+    See docs/howto/trap-text-not-bytes.md.
+    """
 
     def __init__(self) -> None:
         super().__init__("a message is bytes, not str: write text.encode() to turn text into bytes")
@@ -150,6 +153,8 @@ class MessageTooLarge(RemoteProtocolError):
 
     Try: raise max_message_bytes on the receiving side, or send smaller messages.
 
+    See docs/howto/trap-message-over-the-limit.md.
+
     Args:
         size_bytes: size of the message as far as it is known.
         limit_bytes: the limit in force.
@@ -167,6 +172,8 @@ class EndedInMessage(RemoteProtocolError):
 
     Try: look at the sender: it closed, or crashed, before its message was whole.
 
+    See docs/howto/trap-end-in-message.md.
+
     Args:
         kept_bytes: how much of the unfinished message had arrived.
     """
@@ -180,6 +187,8 @@ class DatagramTruncated(RemoteProtocolError):
     """A datagram was longer than what was set aside for it: the rest of it is lost.
 
     Try: raise max_datagram_bytes on the receiving side, or send smaller datagrams: 1,200 bytes pass everywhere.
+
+    See docs/howto/trap-truncated-datagram.md.
 
     Args:
         limit_bytes: how much was set aside.
@@ -213,11 +222,17 @@ class ChannelError(LanlineError):
 
 
 class ChannelClosed(ChannelError):
-    """This side closed it already."""
+    """This side closed it already.
+
+    See docs/howto/trap-use-after-close.md.
+    """
 
 
 class ChannelEnded(ChannelError):
-    """The peer closed it, cleanly: nothing was lost."""
+    """The peer closed it, cleanly: nothing was lost.
+
+    See docs/howto/trap-other-side-closed.md.
+    """
 
 
 class ChannelBroken(ChannelError):
@@ -229,37 +244,54 @@ class ChannelBroken(ChannelError):
 class ChannelReset(ChannelBroken):
     """The peer's system cut the connection (ECONNRESET): the program there ended or crashed with bytes unread.
 
-    Try: look at the far program; what was under way may not have arrived."""
+    Try: look at the far program; what was under way may not have arrived.
+
+    See docs/howto/trap-reset.md.
+    """
 
 
 class PipeBroken(ChannelBroken):
     """This side sent to a peer that had closed before (EPIPE).
 
-    Try: receive until the peer ends before sending more; it may have said why it closes."""
+    Try: receive until the peer ends before sending more; it may have said why it closes.
+
+    See docs/howto/trap-broken-pipe.md.
+    """
 
 
 class PeerSilent(ChannelBroken):
     """The peer's system no longer confirms what it is sent (ETIMEDOUT): a pulled cable, a machine without power.
 
-    Try: check the cable, the power and the network in between; what was under way may not have arrived."""
+    Try: check the cable, the power and the network in between; what was under way may not have arrived.
+
+    See docs/howto/trap-pulled-cable.md.
+    """
 
 
 class DatagramRefused(ChannelError):
     """The peer's system says that nobody listens at that port (ICMP port unreachable). The socket can still be used.
 
-    Try: start the far program first, and check the port."""
+    Try: start the far program first, and check the port.
+
+    See docs/howto/trap-refused-datagram.md.
+    """
 
 
 class BufferFull(ChannelError):
     """The peer takes nothing now, the buffers in between are full, and waiting was not wanted.
 
-    Try: send, which waits for room, or give the peer time; nothing of this message was sent."""
+    Try: send, which waits for room, or give the peer time; nothing of this message was sent.
+
+    See docs/howto/trap-full-buffer.md.
+    """
 
 
 class ShortSend(ChannelError, TimeoutError):
     """A message went out in part before the time was over. The rest is kept and goes first when more is sent.
 
     Try: a longer timeout, or look at why the peer does not read.
+
+    See docs/howto/trap-short-send.md.
 
     Args:
         sent_bytes: how much of the message the system took.
