@@ -94,7 +94,8 @@ def answer_text(question: bytes, moment: struct_time, now_ns: int) -> bytes:
         text = DEFAULT_FORMAT + text
     elif "%" not in text:
         raise NoDirective
-    answer = _expand(text, moment, now_ns).encode("utf-8")
+    # The name of a zone is whatever the variable TZ says.
+    answer = _expand(text, moment, now_ns).encode("utf-8", "replace")
     if len(answer) > MAX_ANSWER_BYTES:
         raise NotAFormat(f"answer over {MAX_ANSWER_BYTES} bytes")
     return answer

@@ -21,8 +21,8 @@ HEADER_BYTES: Final = 48
 NO_STRATUM: Final = 16
 """Unsynchronised. As what a server tells of itself, together with leap indicator 3."""
 
-FREE_RUNNING: Final = b"LANL"
-"""Reference id of a clock that no other one disciplines."""
+REFERENCE_ID: Final = b"LANL"
+"""Of an answer: which clock is above this one is not known here, or there is none."""
 
 _UNIX_EPOCH_S: Final = 2_208_988_800  # seconds from 1900 to 1970
 _NS: Final = 1_000_000_000
