@@ -58,3 +58,14 @@ def test_an_ipv4_address_written_as_ipv6_is_the_same() -> None:
         port = server.getsockname()[1]
         assert occupant_of_port("127.0.0.1", port).endswith(f"(process {os.getpid()})")
         assert occupant_of_port("127.0.0.2", port) == ""
+
+
+def test_whoever_is_bound_to_a_udp_port_has_it_connected_or_not() -> None:
+    me = f"(process {os.getpid()})"
+    with socket.socket(type=socket.SOCK_DGRAM) as sock:
+        sock.bind(("127.0.0.1", 0))
+        port = sock.getsockname()[1]
+        assert occupant_of_port("127.0.0.1", port, is_udp=True).endswith(me)
+        sock.connect(("127.0.0.1", 9))
+        assert occupant_of_port("*", port, is_udp=True).endswith(me)
+        assert occupant_of_port("127.0.0.1", port) == "", "TCP has ports of its own"

@@ -48,6 +48,11 @@ def find(address: Address, *, is_numeric: bool = False) -> Found:
     return [(family, place) for family, _, _, _, place in lookup(address.host, address.port, is_numeric=is_numeric)]
 
 
+def is_absent(error: BaseException | None) -> bool:
+    """Whether an address could not be taken because this machine does not have it: another one may do."""
+    return isinstance(error, OSError) and error.errno in _ABSENT
+
+
 def open_bound(
     address: Address, *, max_datagram_bytes: int = MAX_DATAGRAM_BYTES, found: Found | None = None
 ) -> UdpSocket:
@@ -116,7 +121,7 @@ def _first(found: Found, open_one: Callable[[int, Place], socket.socket]) -> soc
         try:
             return open_one(family, place)
         except OSError as error:
-            if error.errno not in _ABSENT:
+            if not is_absent(error):
                 raise
             last = error
     raise last

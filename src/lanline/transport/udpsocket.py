@@ -18,7 +18,8 @@ import select
 import socket
 import struct
 from collections import deque
-from typing import Final, NamedTuple
+from types import TracebackType
+from typing import Final, NamedTuple, Self
 
 from lanline.address import Address
 from lanline.errors import AddressError, ChannelClosed, DatagramTruncated, LanlineError, TextNotBytes
@@ -83,12 +84,17 @@ class UdpSocket:
         """Whether it is bound to every interface, so that answers must say which address they leave from."""
 
         self._is_ipv6 = sock.family == socket.AF_INET6
-        self._pktinfo = (socket.IPPROTO_IPV6, getattr(socket, "IPV6_PKTINFO", 0)) if self._is_ipv6 else (0, _IP_PKTINFO)
-        self._control_bytes = _ask_for_local_address(sock) if self.is_everywhere else 0
+        self.pktinfo = (socket.IPPROTO_IPV6, getattr(socket, "IPV6_PKTINFO", 0)) if self._is_ipv6 else (0, _IP_PKTINFO)
+        self.control_bytes = _ask_for_local_address(sock) if self.is_everywhere else 0
+        """What to set aside beside each datagram for `way_back`."""
+
         self._ways_back: dict[bytes, bytes] = {}
-        self._addresses: dict[Place, Address] = {}
         self._places: dict[Address, Place] = {}
-        self._undelivered: deque[LanlineError] = deque(maxlen=_KEPT_ERRORS)
+        self.addresses: dict[Place, Address] = {}
+        """What `address_of` has found lately: for a loop in which a call less counts."""
+
+        self.undelivered: deque[LanlineError] = deque(maxlen=_KEPT_ERRORS)
+        """What is known of datagrams that did not arrive, and not yet told."""
 
     @property
     def address(self) -> Address:
@@ -103,6 +109,16 @@ class UdpSocket:
     def close(self) -> None:
         """Gives the port back. A second call does nothing."""
         self.sock.close()
+
+    def __enter__(self) -> Self:
+        """Leaving the block closes it."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Closes it."""
+        self.close()
 
     def __repr__(self) -> str:
         where = "closed" if self.fileno() < 0 else f"{self.address}{f' to {self.peer}' if self.peer else ''}"
@@ -120,11 +136,11 @@ class UdpSocket:
                 for another reason. After any of these the socket goes on.
             ChannelClosed: this side has closed the socket.
         """
-        if self._undelivered:
-            raise self._undelivered.popleft()
+        if self.undelivered:
+            raise self.undelivered.popleft()
         room = self.max_datagram_bytes + 1
         try:
-            message, control, _, sender = self.sock.recvmsg(room, self._control_bytes)
+            message, control, _, sender = self.sock.recvmsg(room, self.control_bytes)
         except OSError as error:
             raise self.trouble(error) from error
         if len(message) > self.max_datagram_bytes:
@@ -166,7 +182,7 @@ class UdpSocket:
         Returns:
             False when the time was over.
         """
-        if self._undelivered and not to_send:
+        if self.undelivered and not to_send:
             return True
         if not hasattr(select, "poll"):  # Windows
             wanted = [self.sock]
@@ -181,8 +197,8 @@ class UdpSocket:
         if self.fileno() < 0:
             return ChannelClosed("this side has closed the socket already")
         self._read_errors()
-        if self._undelivered:
-            return self._undelivered.popleft()
+        if self.undelivered:
+            return self.undelivered.popleft()
         if error.errno in BUSY:
             return error if isinstance(error, BlockingIOError) else BlockingIOError(*error.args)
         return translate_undelivered(str(self.peer or "a peer"), error.errno or 0)
@@ -190,7 +206,7 @@ class UdpSocket:
     def way_back(self, control: list[tuple[int, int, bytes]]) -> bytes:
         """Of what came beside a datagram, the address of this machine it came to, as `send` takes it."""
         for level, kind, data in control:
-            if (level, kind) == self._pktinfo:
+            if (level, kind) == self.pktinfo:
                 known = self._ways_back.get(data)
                 if known is None:
                     if len(self._ways_back) >= _KNOWN_ADDRESSES:
@@ -203,11 +219,11 @@ class UdpSocket:
 
     def address_of(self, place: Place) -> Address:
         """The address of a peer, as the kernel gave it, for people and for `Address` users."""
-        address = self._addresses.get(place)
+        address = self.addresses.get(place)
         if address is None:
-            if len(self._addresses) >= _KNOWN_ADDRESSES:
-                self._addresses.clear()
-            address = self._addresses[place] = address_of_place(place)
+            if len(self.addresses) >= _KNOWN_ADDRESSES:
+                self.addresses.clear()
+            address = self.addresses[place] = address_of_place(place)
         return address
 
     def place_of(self, address: Address, *, is_numeric: bool = False) -> Place:
@@ -242,7 +258,7 @@ class UdpSocket:
     def _send(self, message: bytes, to: Place | None, came_to: bytes) -> None:
         try:
             if came_to:
-                self.sock.sendmsg([message], [(*self._pktinfo, came_to)], 0, to)
+                self.sock.sendmsg([message], [(*self.pktinfo, came_to)], 0, to)
             elif to is None:
                 self.sock.send(message)
             else:
@@ -258,11 +274,13 @@ class UdpSocket:
             raise ChannelClosed("this side has closed the socket already") from error
         if error.errno == errno.EMSGSIZE:
             raise too_large(self.sock, len(message), to) from error
-        if self._read_errors() == 0 and error.errno == errno.ECONNREFUSED:
-            self._undelivered.append(translate_undelivered(str(self.peer or "a peer"), error.errno))
+        is_of_earlier = self._read_errors() > 0
+        if error.errno == errno.ECONNREFUSED and not is_of_earlier:  # a system without an error queue
+            is_of_earlier = True
+            self.undelivered.append(translate_undelivered(str(self.peer or "a peer"), error.errno))
         try:
-            # EINVAL: the datagram came to an address of many machines (broadcast), and nothing can leave from that.
-            self._send(message, to, b"" if error.errno == errno.EINVAL else came_to)
+            # Else the question may have come to an address of many machines (broadcast): nothing leaves from that.
+            self._send(message, to, came_to if is_of_earlier else b"")
         except BlockingIOError:
             raise
         except OSError as again:
@@ -276,7 +294,7 @@ class UdpSocket:
             if found is None:
                 return count
             number, place = found
-            self._undelivered.append(translate_undelivered(str(self.address_of(place)), number))
+            self.undelivered.append(translate_undelivered(str(self.address_of(place)), number))
         return _KEPT_ERRORS
 
     def _find_place(self, address: Address, *, is_numeric: bool) -> Place:
