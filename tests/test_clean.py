@@ -255,3 +255,11 @@ def test_an_update_is_shown_without_waiting_for_the_next_chunk() -> None:
 
 def test_escape_sequences_in_output_are_visible() -> None:
     assert shown("utf-8", [b"\x1b", b"]0;owned\x07\x1b[2J"]) == r"\x1b]0;owned\x07\x1b[2J"
+
+
+def test_half_a_character_is_known_to_be_unfinished() -> None:
+    decoder = DisplayDecoder()
+    decoder.decode("a机".encode()[:-1])
+    assert decoder.has_unfinished
+    decoder.decode("机".encode()[-1:])
+    assert not decoder.has_unfinished

@@ -204,6 +204,11 @@ class DisplayDecoder:
         self._before = ""
         self._after_return = False
 
+    @property
+    def has_unfinished(self) -> bool:
+        """Whether the bytes so far end inside a character."""
+        return bool(self._decoder.getstate()[0])
+
     def decode(self, chunk: bytes) -> str:
         """The text that these bytes complete; often empty at the beginning of a long character."""
         return self._show(self._decoder.decode(chunk))

@@ -1,0 +1,1 @@
+"""Tests of the word `talk` and its pieces."""
