@@ -66,6 +66,10 @@ class Limits(NamedTuple):
     gone_after: float = 45.0
     """Silence after which the peer counts as gone: three pings."""
 
+    datagram_silence: float = 60.0
+    """Silence after which a server forgets a sender of datagrams, which cannot say that it leaves. Long enough for
+    somebody who thinks before the next line; what NATs and firewalls keep open for UDP is 30 to 180 s (RFC 4787)."""
+
     drain: float = 5.0
     """How long a graceful stop waits for calls under way."""
 

@@ -32,7 +32,9 @@ class Shelf:
     def driver(self, port: UdpSocket) -> UdpDriver:
         """A driver that fills this shelf."""
         return UdpDriver(
-            port, receive=lambda *received: self.messages.put_nowait(received), on_trouble=self.troubles.put_nowait
+            port,
+            receive=lambda *received: self.messages.put_nowait(received),
+            on_trouble=lambda trouble, place: self.troubles.put_nowait(trouble),
         )
 
 

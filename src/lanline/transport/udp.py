@@ -76,7 +76,8 @@ class UdpDriver:
         port: the socket; owned by this object from now on.
         receive: takes each datagram; None where `answer` does.
         answer: answers each datagram at once, in place of `receive`; nothing is kept about senders.
-        on_trouble: told of DatagramTruncated, DatagramRefused and TransportError; the socket goes on.
+        on_trouble: told of each DatagramTruncated, DatagramRefused and TransportError, and whose datagram it is about
+            where that is known; the socket goes on.
     """
 
     def __init__(
@@ -85,7 +86,7 @@ class UdpDriver:
         *,
         receive: Receive | None = None,
         answer: Answer | None = None,
-        on_trouble: Callable[[LanlineError], None] | None = None,
+        on_trouble: Callable[[LanlineError, Place | None], None] | None = None,
     ) -> None:
         assert (receive is None) != (answer is None), "a datagram is received or answered, not both"
         self.port = port
@@ -293,7 +294,7 @@ class UdpDriver:
         except BufferFull:
             self.warn("unsent", f"{MAX_UNSENT} answers wait for this machine's network: one was not sent")
         except LanlineError as error:
-            self._tell(error)
+            self._tell(error, to)
 
     def _overcome(self, error: OSError, count: int) -> bool:
         """A receiving call failed. True when there may be more to read.
@@ -303,27 +304,25 @@ class UdpDriver:
         """
         if self._is_closed or (count and isinstance(error, BlockingIOError)):
             return False
-        trouble = self.port.trouble(error)
-        if isinstance(trouble, BlockingIOError):
+        if not self.port.note(error):
             return False
-        self._tell(trouble)
         self._tell_undelivered()
         return True
 
     def _truncated(self, sender: Place) -> None:
-        self._tell(DatagramTruncated(self.port.max_datagram_bytes, str(self.port.address_of(sender))))
+        self._tell(DatagramTruncated(self.port.max_datagram_bytes, str(self.port.address_of(sender))), sender)
 
     def _tell_undelivered(self) -> None:
         while self.port.undelivered:
-            self._tell(self.port.undelivered.popleft())
+            self._tell(*self.port.undelivered.popleft())
 
-    def _tell(self, trouble: LanlineError) -> None:
+    def _tell(self, trouble: LanlineError, place: Place | None) -> None:
         if isinstance(trouble, DatagramTruncated):
             self.figures.truncated += 1
         else:
             self.figures.undelivered += 1
         if self._on_trouble is not None:
-            self._on_trouble(trouble)
+            self._on_trouble(trouble, place)
         else:
             self.warn(type(trouble).__name__, str(trouble))
 
@@ -343,7 +342,7 @@ class UdpDriver:
                 self._wait_for_system(error)
                 break
             except LanlineError as error:
-                self._tell(error)
+                self._tell(error, self._unsent[0][1])
             else:
                 self.figures.sent += 1
             self._unsent.popleft()

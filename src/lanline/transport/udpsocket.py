@@ -93,8 +93,9 @@ class UdpSocket:
         self.addresses: dict[Place, Address] = {}
         """What `address_of` has found lately: for a loop in which a call less counts."""
 
-        self.undelivered: deque[LanlineError] = deque(maxlen=_KEPT_ERRORS)
-        """What is known of datagrams that did not arrive, and not yet told."""
+        self.undelivered: deque[tuple[LanlineError, Place | None]] = deque(maxlen=_KEPT_ERRORS)
+        """What is known of datagrams that did not arrive, and not yet told; and whom each was meant for, if that is
+        known."""
 
     @property
     def address(self) -> Address:
@@ -137,12 +138,16 @@ class UdpSocket:
             ChannelClosed: this side has closed the socket.
         """
         if self.undelivered:
-            raise self.undelivered.popleft()
+            raise self.undelivered.popleft()[0]
         room = self.max_datagram_bytes + 1
         try:
             message, control, _, sender = self.sock.recvmsg(room, self.control_bytes)
         except OSError as error:
-            raise self.trouble(error) from error
+            if self.fileno() < 0:
+                raise ChannelClosed("this side has closed the socket already") from error
+            if self.note(error):
+                raise self.undelivered.popleft()[0] from error
+            raise
         if len(message) > self.max_datagram_bytes:
             raise DatagramTruncated(self.max_datagram_bytes, str(self.address_of(sender)))
         return Received(message, sender, self.way_back(control) if control else b"")
@@ -192,16 +197,16 @@ class UdpSocket:
         poll.register(self.sock, select.POLLOUT if to_send else select.POLLIN)
         return bool(poll.poll(None if timeout is None else max(0.0, timeout) * 1000))
 
-    def trouble(self, error: OSError) -> LanlineError | BlockingIOError:
-        """What to raise for an error of a call that receives, the error queue being read as well."""
-        if self.fileno() < 0:
-            return ChannelClosed("this side has closed the socket already")
+    def note(self, error: OSError) -> bool:
+        """Finds out what an error of a receiving call says, and puts it into `undelivered`, the error queue included.
+
+        Returns:
+            False when it only says that nothing is there.
+        """
         self._read_errors()
-        if self.undelivered:
-            return self.undelivered.popleft()
-        if error.errno in BUSY:
-            return error if isinstance(error, BlockingIOError) else BlockingIOError(*error.args)
-        return translate_undelivered(str(self.peer or "a peer"), error.errno or 0)
+        if not self.undelivered and error.errno not in BUSY:  # a system without an error queue
+            self.undelivered.append((translate_undelivered(str(self.peer or "a peer"), error.errno or 0), None))
+        return bool(self.undelivered)
 
     def way_back(self, control: list[tuple[int, int, bytes]]) -> bytes:
         """Of what came beside a datagram, the address of this machine it came to, as `send` takes it."""
@@ -277,7 +282,7 @@ class UdpSocket:
         is_of_earlier = self._read_errors() > 0
         if error.errno == errno.ECONNREFUSED and not is_of_earlier:  # a system without an error queue
             is_of_earlier = True
-            self.undelivered.append(translate_undelivered(str(self.peer or "a peer"), error.errno))
+            self.undelivered.append((translate_undelivered(str(self.peer or "a peer"), error.errno), None))
         try:
             # Else the question may have come to an address of many machines (broadcast): nothing leaves from that.
             self._send(message, to, came_to if is_of_earlier else b"")
@@ -294,7 +299,7 @@ class UdpSocket:
             if found is None:
                 return count
             number, place = found
-            self.undelivered.append(translate_undelivered(str(self.address_of(place)), number))
+            self.undelivered.append((translate_undelivered(str(self.address_of(place)), number), place))
         return _KEPT_ERRORS
 
     def _find_place(self, address: Address, *, is_numeric: bool) -> Place:
