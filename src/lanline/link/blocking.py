@@ -11,12 +11,12 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from lanline.address import Address
-from lanline.errors import ConnectFailed, UsageError
 from lanline.limits import LAN, Limits
 from lanline.transport import sockets
+from lanline.transport.failures import translate_connect
+from lanline.transport.wire import PlainWire, Wire
 
 if TYPE_CHECKING:
-    import socket
     import ssl
 
     from lanline.framing.base import Framing
@@ -46,24 +46,28 @@ def connect(
     tls: ssl.SSLContext | None = None,
     server_name: str | None = None,
     timeout: float = LAN.connect,
+    limits: Limits = LAN,
 ) -> Channel:
     """A channel to whoever serves this address: `with blocking.connect("tcp://pc7:9000", framing=Lines()) as channel`.
 
     Args:
-        address: tcp or unix; tls with a context.
+        address: tcp, tls or unix. Not mem, which belongs to an event loop.
         framing: how messages lie in the stream; Raw (whatever one read delivers) by default.
-        tls: speaks TLS with this context.
+        tls: speaks TLS with this context; for tls:// the authorities of this system are believed by default.
         server_name: the name the server's certificate must bear; the host of the address by default.
-        timeout: seconds until the connection is there.
+        timeout: seconds until the connection is there, TLS included; name lookup is not, as it cannot be interrupted.
+        limits: `drain` is used: how long closing waits for a peer that takes nothing.
 
     Raises:
         AddressError, ConnectFailed: see there.
     """
     from lanline.framing.raw import Raw  # here, not above, as the next: links never need them
-    from lanline.link.blockingchannel import Channel
+    from lanline.link.blockingstream import StreamChannel
+    from lanline.transport.peernames import peer_text
 
     where = address if isinstance(address, Address) else Address.parse(address)
-    return Channel(_connected(where, tls, server_name, timeout), framing or Raw(), str(where))
+    wire = _connected(where, tls, server_name, timeout)
+    return StreamChannel(wire, framing or Raw(), peer_text(wire.sock, is_tls=wire.is_tls) or str(where), limits)
 
 
 def connect_link(
@@ -88,25 +92,28 @@ def connect_link(
 
     where = address if isinstance(address, Address) else Address.parse(address)
     deadline = time.monotonic() + timeout
-    sock = _connected(where, tls, server_name, timeout)
-    link = Link(sock, str(where), keepalive=where.scheme != "unix", limits=limits)
+    wire = _connected(where, tls, server_name, timeout)
+    link = Link(wire, str(where), keepalive=where.scheme != "unix", limits=limits)
     link.wait_welcomed(deadline)
     return link
 
 
-def _connected(where: Address, tls: ssl.SSLContext | None, server_name: str | None, timeout: float) -> socket.socket:
-    if where.scheme == "tls":
-        if tls is None:
-            raise UsageError(f"{where} needs a TLS context: pass tls=")
-        where = Address("tcp", where.host, where.port, where.path)
-    sock = sockets.connect(where, timeout=timeout)
-    if tls is None:
-        return sock
-    sock.settimeout(timeout)
+def _connected(where: Address, tls: ssl.SSLContext | None, server_name: str | None, timeout: float) -> Wire:
+    if where.scheme != "tls" and tls is None:
+        return PlainWire(sockets.connect(where, timeout=timeout))
+    from lanline.transport.tlscontext import client_context  # here, not above: it loads ssl
+    from lanline.transport.tlswire import TlsWire
+
+    deadline = time.monotonic() + timeout
+    place = Address("tcp", where.host, where.port) if where.scheme == "tls" else where
+    name = server_name or where.host or "localhost"
+    wire = TlsWire(sockets.connect(place, timeout=timeout), tls or client_context(), server_name=name)
     try:
-        secured = tls.wrap_socket(sock, server_hostname=server_name or where.host)
+        wire.shake_hands(deadline)
     except OSError as error:
-        sock.close()
-        raise ConnectFailed(f"TLS with {where} failed: {error}") from error
-    secured.settimeout(None)
-    return secured
+        wire.close()
+        raise translate_connect(where, error, timeout=timeout, during="handshake") from error
+    except BaseException:
+        wire.close()
+        raise
+    return wire

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import select
-import socket
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -29,27 +28,28 @@ from lanline.limits import LAN, Limits
 from lanline.link.values import decoder, encode, is_raw
 from lanline.session import events, frames
 from lanline.session.session import Session, Side
+from lanline.transport.wire import Wire, wait
 
-_READ_BYTES: Final = 256 * 1024
+_FAREWELL: Final = 1.0
+"""Seconds that a peer has for taking what is left when the link is closed."""
 
 
 class Link:
     """Many calls over one blocking socket; the peer may not call back.
 
     Args:
-        sock: connected; owned by this object from now on.
+        wire: connected; owned by this object from now on.
         peer_address: for people.
         keepalive: whether the peer is pinged (not over Unix sockets).
         limits: sizes and times.
     """
 
-    def __init__(self, sock: socket.socket, peer_address: str, *, keepalive: bool, limits: Limits = LAN) -> None:
+    def __init__(self, wire: Wire, peer_address: str, *, keepalive: bool, limits: Limits = LAN) -> None:
         now = time.monotonic()
         hello = frames.Hello((frames.VERSION,), os.urandom(8), window_bytes=limits.window_bytes)
         self.peer_address = peer_address
         self._session = Session(Side.CONNECTING, hello, now=now, limits=limits, keepalive=keepalive)
-        self._sock = sock
-        self._sock.setblocking(False)
+        self._wire = wire
         self._poll = select.poll()
         self._unsent = bytearray()
         self._calls: dict[int, Call] = {}
@@ -127,14 +127,12 @@ class Link:
         if not self._session.is_closed:
             self._session.go_away("closed here")
             self._unsent += b"".join(self._session.data_to_send())
-        try:
-            self._sock.setblocking(True)
-            self._sock.settimeout(1.0)
-            self._sock.sendall(self._unsent)
-        except OSError:
-            self._closed_because = "the peer was gone before the farewell"  # nothing more can be done for it
+        deadline = time.monotonic() + _FAREWELL
+        while self._send_some() and wait(self._wire, deadline, to_send=True):
+            continue
         self._unsent.clear()
-        self._sock.close()
+        self._wire.end()
+        self._wire.close()
 
     def __enter__(self) -> Self:
         """Leaving the block closes the link."""
@@ -157,10 +155,10 @@ class Link:
         """
         while not self._session.is_open:
             if self._session.is_closed:
-                self._sock.close()
+                self._wire.close()
                 raise ConnectFailed(f"the link to {self.peer_address} did not come about: {self._closed_because}")
             if time.monotonic() >= deadline:
-                self._sock.close()
+                self._wire.close()
                 raise ConnectFailed(f"{self.peer_address} did not answer in time")
             self.exchange(deadline)
 
@@ -176,7 +174,8 @@ class Link:
         due = min((moment for moment in (deadline, session_due) if moment is not None), default=None)
         self.flush()
         wait_ms = None if due is None else max(0.0, (due - time.monotonic()) * 1000)
-        self._poll.register(self._sock, select.POLLIN | (select.POLLOUT if self._unsent else 0))
+        has_unsent = self._unsent or self._wire.unsent_bytes
+        self._poll.register(self._wire, select.POLLIN | (select.POLLOUT if has_unsent else 0))
         is_woken = False
         for fd, ready in self._poll.poll(wait_ms):
             if fd == self._wake_fd:
@@ -195,26 +194,30 @@ class Link:
         self._unsent += b"".join(self._session.data_to_send())
         self._send_some()
 
-    def _send_some(self) -> None:
-        while self._unsent:
-            try:
-                sent = self._sock.send(self._unsent)
-            except BlockingIOError:
-                return
-            except OSError:
-                self._unsent.clear()  # the receiving side learns why, and says it
-                return
-            del self._unsent[:sent]
+    def _send_some(self) -> bool:
+        """Sends what the system takes now. True: there is more, for when it takes more."""
+        try:
+            while self._wire.flush_now():
+                if not self._unsent:
+                    return False
+                sent = self._wire.send_now(self._unsent)
+                if not sent:
+                    return True
+                del self._unsent[:sent]
+        except OSError:
+            self._unsent.clear()  # the receiving side learns why, and says it
+            return False
+        return True
 
     def _receive_some(self) -> None:
         now = time.monotonic()
         try:
-            chunk = self._sock.recv(_READ_BYTES)
-        except BlockingIOError:
-            return
+            chunk = self._wire.receive_now()
         except OSError as error:
             self._closed_because = f"the connection broke: {error.strerror or error}"
             chunk = b""
+        if chunk is None:
+            return
         if not chunk:
             self._session.receive_eof(now)
             return

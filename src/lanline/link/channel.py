@@ -14,7 +14,6 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
@@ -27,17 +26,7 @@ from lanline.errors import (
     LanlineError,
     LocalProtocolError,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class ChannelStatistics:
-    """Messages and bytes since the channel began, and messages received that nobody has taken yet."""
-
-    sent_messages: int
-    sent_bytes: int
-    received_messages: int
-    received_bytes: int
-    waiting_messages: int
+from lanline.link.figures import ChannelStatistics
 
 
 class Channel(ABC):
