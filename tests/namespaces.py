@@ -10,6 +10,7 @@ import contextlib
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -40,6 +41,12 @@ class Machine:
         self.run("sh", "-c", f"echo 0 > /proc/sys/net/ipv6/conf/{name}/accept_dad")
         self.ip(f"addr add {address} broadcast + dev {name}")
         self.ip(f"link set dev {name} up")
+
+    def wait_carrier(self, name: str) -> None:
+        """Waits until the system finds an interface working: up to a second after its cable is."""
+        deadline = time.monotonic() + 10.0
+        while "state UP" not in self.run("ip", "link", "show", "dev", name):
+            assert time.monotonic() < deadline, f"{name} has no carrier after 10 s"
 
     def run(self, *words: str) -> str:
         """Runs a command there to its end; what it prints. It must end well."""

@@ -1,0 +1,375 @@
+"""One datagram to every machine on the networks of this one, and the socket that hears it. No event loop.
+
+It goes out by each way that an interface has: broadcast to its IPv4 network, IPv4 multicast and IPv6 multicast on its
+link. Some networks drop one of them, few drop all. Rules:
+
+- A way that fails is told, and never keeps the others from being tried. An interface that is off or has no carrier is
+  not tried: the system would take the datagram, and lose it.
+- Nothing leaves the link: multicast goes one hop, and broadcasts are not forwarded.
+- All copies of one sending leave from one port, over IPv4 and IPv6: that is how a listener knows them for copies.
+- Listeners share their port, and they alone do: broadcast and multicast are given to each. What is sent to the address
+  of one machine is not: of several listeners there, one gets it.
+
+Sources: RFC 919 and 922 (broadcast), RFC 1112 and 2365 (multicast, administrative scope), RFC 4291 section 2.7 (scopes
+of IPv6), ip(7) and ipv6(7).
+"""
+
+from __future__ import annotations
+
+import errno
+import select
+import socket
+import struct
+import sys
+import time
+from collections.abc import Iterable
+from types import TracebackType
+from typing import Final, NamedTuple, Self
+
+from lanline.address import Address
+from lanline.errors import AddressError, LanlineError, TransportError
+from lanline.transport.failures import translate_connect, translate_listen
+from lanline.transport.interfaces import Interface, interfaces
+from lanline.transport.sockets import lookup
+from lanline.transport.udpsocket import address_of_place
+from lanline.transport.undelivered import Place, translate_undelivered
+
+PORT: Final = 9529
+GROUP_IPV4: Final = "239.255.37.57"
+"""In the scope of one's own site, RFC 2365; the port, 0x2539, in its last two bytes."""
+
+GROUP_IPV6: Final = "ff12::2539"
+"""A group of nobody's (flag T) on one link (scope 2)."""
+
+_EVERY_NETWORK: Final = "255.255.255.255"
+_HOPS: Final = 1
+_SEND_SECONDS: Final = 2.0
+_PORTS_TRIED: Final = 8
+_LOOK_AGAIN_S: Final = 5.0
+_ROOM_BYTES: Final = 65_536
+_IS_LINUX: Final = sys.platform.startswith("linux")
+
+
+class Way(NamedTuple):
+    """One way out: what a datagram is sent to, and through which interface.
+
+    Attributes:
+        interface: its name; empty where the system chooses.
+        number: its index; 0 where the system chooses.
+        kind: `broadcast` or `multicast`, or `direct` for an address that somebody named.
+        host: where to; an IP address, without a scope.
+        source: the IPv4 address to send from, for multicast; else empty.
+    """
+
+    interface: str
+    number: int
+    kind: str
+    host: str
+    source: str = ""
+
+    @property
+    def stays_here(self) -> bool:
+        """Whether only listeners on this machine hear it."""
+        return self.kind == "broadcast" and self.host.startswith("127.")
+
+
+class Delivery(NamedTuple):
+    """What became of one way: sent, failed, or not tried.
+
+    Attributes:
+        way: the way; without a host where the interface as a whole was not tried.
+        to: the address it went to; None where it was not tried.
+        error: why it was not sent; None when the system took it.
+        was_tried: False for an interface that cannot carry it.
+    """
+
+    way: Way
+    to: Address | None
+    error: LanlineError | None
+    was_tried: bool = True
+
+
+def ways_out(found: Iterable[Interface]) -> tuple[list[Way], list[Delivery]]:
+    """Every way out of this machine, IPv4 first and loopback last, and the interfaces that have none.
+
+    Loopback is a way as well: listeners on this machine hear a shout when there is no network at all.
+    """
+    ways: list[Way] = []
+    last: list[Way] = []
+    idle: list[Delivery] = []
+    for one in found:
+        if why := _idle(one):
+            nothing = TransportError(f"{one.name}: {why}")
+            idle.append(Delivery(Way(one.name, one.number, "", ""), None, nothing, was_tried=False))
+        elif one.is_loopback:
+            last += [Way(one.name, one.number, "broadcast", str(ip.network.broadcast_address)) for ip in one.ipv4[:1]]
+        else:
+            if one.can_broadcast:
+                hosts = dict.fromkeys(str(ip.network.broadcast_address) for ip in one.ipv4 if ip.network.prefixlen < 31)
+                ways += [Way(one.name, one.number, "broadcast", host) for host in hosts]
+            if one.can_multicast and one.ipv4:
+                ways.append(Way(one.name, one.number, "multicast", GROUP_IPV4, str(one.ipv4[0].ip)))
+            if one.can_multicast and one.has_link_local:
+                ways.append(Way(one.name, one.number, "multicast", GROUP_IPV6))
+    ways.sort(key=lambda way: ":" in way.host)
+    return [*ways, *last], idle
+
+
+def _idle(one: Interface) -> str:
+    """Why an interface carries nothing; empty where it may."""
+    if not one.is_up:
+        return "it is switched off"
+    if not one.is_running:
+        return "it has no carrier: no cable, or nobody at its other end"
+    if not one.ipv4 and not one.has_link_local:
+        return "it has no address"
+    if not one.is_loopback and not one.can_broadcast and not one.can_multicast:
+        return "it can neither broadcast nor multicast"
+    return ""
+
+
+def send_everywhere(message: bytes, port: int = PORT) -> list[Delivery]:
+    """Sends one datagram by every way out of this machine; says what became of each.
+
+    Where there are networks and none took a broadcast, or the interfaces cannot be listed, the broadcast address of
+    every network is tried as well.
+
+    Args:
+        message: up to 1,200 bytes pass everywhere; the system refuses what does not fit.
+        port: where listeners listen, 1 to 65,535.
+    """
+    trouble: LanlineError | None = None
+    try:
+        ways, deliveries = ways_out(interfaces())
+    except TransportError as error:
+        ways, deliveries, trouble = [], [], error
+    with _Sockets() as sockets:
+        if any(":" in way.host for way in ways):
+            sockets.open_pair()
+        deliveries += [sockets.send(message, way, port) for way in ways]
+        outward = [one for one in deliveries if one.was_tried and not one.way.stays_here]
+        if trouble or (outward and not any(one.way.kind == "broadcast" and not one.error for one in outward)):
+            deliveries.append(sockets.send(message, Way("", 0, "broadcast", _EVERY_NETWORK), port))
+    return deliveries
+
+
+def send_to(message: bytes, address: Address) -> Delivery:
+    """Sends one datagram to an address: of one machine, of all of a network, or of a group.
+
+    Raises:
+        AddressError: it is not an address a datagram can go to.
+        ConnectFailed: the name does not resolve.
+    """
+    if address.scheme != "udp" or address.is_every_interface or address.port == 0:
+        raise AddressError(f"{address} is not an address a datagram can be sent to: write udp://192.168.1.255:{PORT}")
+    try:
+        place = lookup(address.host, address.port)[0][4]
+    except OSError as error:
+        raise translate_connect(address, error) from error
+    host = str(place[0]).partition("%")[0]
+    with _Sockets() as sockets:
+        return sockets.send(message, Way("", place[3] if len(place) > 3 else 0, "direct", host), address.port)
+
+
+class _Sockets:
+    """The sockets of one sending: one for IPv4 and one for IPv6, opened when needed, at one port."""
+
+    def __init__(self) -> None:
+        self._open: dict[int, socket.socket] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for sock in self._open.values():
+            sock.close()
+
+    def send(self, message: bytes, way: Way, port: int) -> Delivery:
+        """One datagram by one way."""
+        is_ipv6 = ":" in way.host
+        place: Place = (way.host, port, 0, way.number) if is_ipv6 else (way.host, port)
+        to = address_of_place(place)
+        try:
+            sock = self._socket(socket.AF_INET6 if is_ipv6 else socket.AF_INET)
+            if way.kind == "multicast":
+                _leave_by(sock, way)
+            sock.sendto(message, place)
+        except OSError as error:
+            return Delivery(way, to, translate_undelivered(str(to), error.errno or 0))
+        return Delivery(way, to, None)
+
+    def open_pair(self) -> None:
+        """Opens both, at one port that is free in both families. Without one of the families there is no pair."""
+        for _ in range(_PORTS_TRIED):
+            ipv4 = _sending_socket(socket.AF_INET, 0)
+            try:
+                ipv6 = _sending_socket(socket.AF_INET6, ipv4.getsockname()[1])
+            except OSError as error:
+                ipv4.close()
+                if error.errno != errno.EADDRINUSE:
+                    return
+                continue
+            self._open = {socket.AF_INET: ipv4, socket.AF_INET6: ipv6}
+            return
+
+    def _socket(self, family: int) -> socket.socket:
+        if family not in self._open:
+            self._open[family] = _sending_socket(family, 0)
+        return self._open[family]
+
+
+def _sending_socket(family: int, port: int) -> socket.socket:
+    sock = socket.socket(family, socket.SOCK_DGRAM)
+    try:
+        sock.settimeout(_SEND_SECONDS)
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, _HOPS)
+        else:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+            sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, _HOPS)
+        sock.bind(("", port))
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def _leave_by(sock: socket.socket, way: Way) -> None:
+    """Has multicast leave through the interface of a way."""
+    if ":" in way.host:
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, way.number)
+        return
+    source = socket.inet_aton(way.source)
+    # Only Linux takes the interface's number here, which tells two interfaces with one address apart.
+    chosen = struct.pack("=4s4si", bytes(4), source, way.number) if _IS_LINUX else source
+    sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, chosen)
+
+
+class Heard(NamedTuple):
+    """One datagram: what it holds and who sent it."""
+
+    message: bytes
+    sender: Address
+
+
+class Listener:
+    """Hears broadcasts, both groups on every interface, and what is sent to this machine, at one port.
+
+    Interfaces that come later are listened to within five seconds. Used by one thread; closed by whoever made it.
+
+    Args:
+        port: 1 to 65,535, or 0 for any free one. Other listeners may have it too.
+
+    Raises:
+        ListenFailed: the port cannot be listened to.
+    """
+
+    def __init__(self, port: int = PORT) -> None:
+        self._joined: dict[tuple[int, int], str] = {}
+        self._looked = 0.0
+        self._sockets: list[socket.socket] = []
+        try:
+            # IPv4 first: of two copies that are there at the same time, that one shows the address people know.
+            self._sockets.append(_listening_socket(socket.AF_INET, port))
+            port = self._sockets[0].getsockname()[1]
+            if socket.has_dualstack_ipv6():
+                self._sockets.append(_listening_socket(socket.AF_INET6, port))
+        except OSError as error:
+            self.close()
+            raise translate_listen(Address("udp", "*", port), error) from error
+        self.port = port
+        self._look_around()
+
+    @property
+    def interfaces(self) -> list[str]:
+        """Names of the interfaces on which a group was joined."""
+        return sorted(set(self._joined.values()))
+
+    def receive(self, timeout: float | None = None) -> Heard:
+        """The next datagram, whole.
+
+        Args:
+            timeout: seconds, 0 or more; None for ever.
+
+        Raises:
+            TimeoutError: none came in time.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while True:
+            for sock in self._sockets:
+                try:
+                    message, place = sock.recvfrom(_ROOM_BYTES)
+                except OSError:
+                    continue  # nothing there; or an error of an answer that nobody here has sent
+                return Heard(message, address_of_place(place))
+            now = time.monotonic()
+            if now - self._looked >= _LOOK_AGAIN_S:
+                self._look_around()
+            if deadline is not None and now >= deadline:
+                raise TimeoutError(f"nothing was heard within {timeout:g} s")
+            wait = self._looked + _LOOK_AGAIN_S - now
+            select.select(self._sockets, [], [], max(0.0, wait if deadline is None else min(wait, deadline - now)))
+
+    def close(self) -> None:
+        """Gives the port back. A second call does nothing."""
+        for sock in self._sockets:
+            sock.close()
+
+    def __enter__(self) -> Self:
+        """Leaving the block closes it."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Closes it."""
+        self.close()
+
+    def _look_around(self) -> None:
+        """Joins the groups on interfaces that were not there before, and forgets those that are gone."""
+        self._looked = time.monotonic()
+        try:
+            found = [one for one in interfaces() if one.is_up]
+        except TransportError:
+            return
+        there = {one.number for one in found}
+        self._joined = {key: name for key, name in self._joined.items() if key[1] in there}
+        for sock in self._sockets:
+            for one in found:
+                key = (sock.family, one.number)
+                if key not in self._joined and _join(sock, one):
+                    self._joined[key] = one.name
+
+
+def _listening_socket(family: int, port: int) -> socket.socket:
+    sock = socket.socket(family, socket.SOCK_DGRAM)
+    try:
+        sock.setblocking(False)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if not _IS_LINUX and hasattr(socket, "SO_REUSEPORT"):  # what BSD and macOS need for the same
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        sock.bind(("", port))
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def _join(sock: socket.socket, one: Interface) -> bool:
+    """Whether the group could be joined there. Where not, for want of an address or of multicast, broadcast is left."""
+    try:
+        if sock.family == socket.AF_INET6:
+            group = socket.inet_pton(socket.AF_INET6, GROUP_IPV6)
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, struct.pack("=16si", group, one.number))
+            return True
+        if not one.ipv4:
+            return False
+        own = one.ipv4[0].ip.packed
+        chosen = struct.pack("=4si", own, one.number) if _IS_LINUX else own
+        sock.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, socket.inet_aton(GROUP_IPV4) + chosen)
+    except OSError as error:
+        return error.errno == errno.EADDRINUSE  # joined before
+    return True
