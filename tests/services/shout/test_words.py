@@ -74,8 +74,7 @@ def test_what_was_sent_is_data_for_programs(tmp_path: Path) -> None:
 
 
 class Crowd(Recording):
-    """A console that, once told that somebody listens, has a sender shout: `lunch` in two copies, something hostile, and
-    nothing at all."""
+    """A console that, once told that somebody listens, has a sender shout: two copies, something hostile, nothing."""
 
     def __init__(self, port: int, *, wants_json: bool = False) -> None:
         super().__init__(wants_json=wants_json)
