@@ -66,6 +66,8 @@ if TYPE_CHECKING:
     from lanline.link.caller import Caller
     from lanline.link.channel import Channel
     from lanline.link.client import connect, connect_link
+    from lanline.link.datagram import Datagram
+    from lanline.link.datagramsocket import DatagramSocket, bind
     from lanline.link.link import Link
     from lanline.link.server import serve
     from lanline.link.service import Service, endpoint
@@ -89,6 +91,9 @@ __all__ = [
     "serve",
     "connect",
     "Channel",
+    "bind",
+    "DatagramSocket",
+    "Datagram",
     "blocking",
     # Typed calls between programs that both have lanline
     "connect_link",
@@ -156,6 +161,9 @@ _HOMES = {
     "serve": "lanline.link.server",
     "connect": "lanline.link.client",
     "Channel": "lanline.link.channel",
+    "bind": "lanline.link.datagramsocket",
+    "DatagramSocket": "lanline.link.datagramsocket",
+    "Datagram": "lanline.link.datagram",
     "blocking": "lanline.link.blocking",
     "connect_link": "lanline.link.client",
     "Link": "lanline.link.link",

@@ -6,14 +6,15 @@ import asyncio
 import os
 from collections.abc import Callable, Coroutine, Generator, Iterable, Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from lanline.address import Address
-from lanline.errors import ConnectFailed
+from lanline.errors import ConnectFailed, UsageError
 from lanline.framing.base import Framing
 from lanline.framing.raw import Raw
 from lanline.limits import LAN, Limits
 from lanline.link.channel import Channel
+from lanline.link.datagramchannel import connect_datagrams
 from lanline.link.guard import Anyone, Guard
 from lanline.link.link import Link
 from lanline.link.service import Endpoint, Service, collect
@@ -24,7 +25,14 @@ from lanline.transport import registry
 if TYPE_CHECKING:
     import ssl
 
-_Made = TypeVar("_Made", Channel, Link)
+
+class _Closing(Protocol):
+    """What can be connected, and closed."""
+
+    async def close(self) -> None: ...
+
+
+_Made = TypeVar("_Made", bound=_Closing)
 
 
 class Connecting(Generic[_Made]):
@@ -62,8 +70,9 @@ def connect(
     """A channel to whoever serves this address: `async with connect("tcp://pc7:9000", framing=Lines()) as channel`.
 
     Args:
-        address: tcp, tls, unix or mem.
-        framing: how messages lie in the stream; Raw by default.
+        address: tcp, tls, unix, mem or udp. Over udp nothing is sent by connecting: whether anybody is there shows
+            when something was sent, and then as an answer, as DatagramRefused, or not at all.
+        framing: how messages lie in the stream; Raw by default. Over udp one datagram is one message whatever it is.
         tls: speaks TLS with this context.
         server_name: the name the server's certificate must bear; the host of the address by default.
         timeout: seconds for name lookup, connection and TLS together.
@@ -75,6 +84,10 @@ def connect(
     where = address if isinstance(address, Address) else Address.parse(address)
 
     async def make() -> Channel:
+        if where.scheme == "udp":
+            if tls is not None:
+                raise UsageError(f"{where} carries datagrams, and TLS needs a stream", advice="connect without tls.")
+            return await connect_datagrams(where, timeout=timeout, limits=limits)
         channel = StreamChannel(framing or Raw(), limits)
         await registry.connect(where, lambda: channel, tls=tls, server_name=server_name, timeout=timeout)
         return channel

@@ -18,11 +18,12 @@ from typing import TYPE_CHECKING, Self
 
 from lanline.address import Address
 from lanline.clean import clean
-from lanline.errors import ChannelError, RemoteProtocolError, UsageError
+from lanline.errors import AddressError, ChannelError, RemoteProtocolError, TransportError, UsageError
 from lanline.framing.base import Framing
 from lanline.framing.raw import Raw
 from lanline.limits import LAN, PLAIN, Limits
 from lanline.link.channel import Channel
+from lanline.link.datagramlistener import DatagramListener, is_datagrams, ports_of
 from lanline.link.guard import Anyone, Guard
 from lanline.link.handlers import Handled, Handler, handler_of
 from lanline.link.link import Link
@@ -31,6 +32,7 @@ from lanline.link.streamchannel import StreamChannel
 from lanline.session.session import Side
 from lanline.transport import registry
 from lanline.transport.base import Arrival, Listener, ListenerStatistics
+from lanline.transport.udp import Answer
 
 if TYPE_CHECKING:
     import ssl
@@ -77,7 +79,11 @@ class Server:
         self._guard = guard
         self._limits = limits or (LAN if self._handler is None else PLAIN)
         self._boot = os.urandom(8)
+        self._answer: Answer | None = (
+            getattr(what, "answer", None) if self._handler and not isinstance(what, type) else None
+        )
         self._listeners: list[Listener] = []
+        self._datagrams: list[DatagramListener] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._links: set[Link] = set()
         self._leaving: set[Link] = set()
@@ -111,6 +117,9 @@ class Server:
                 await service.on_start()
                 self._started.append(service)
             for address in self._wanted:
+                if is_datagrams(address):
+                    await self._listen_to_datagrams(address)
+                    continue
                 tls = None if isinstance(address, Address) and address.scheme == "mem" else self._tls
                 listener = await registry.listen(
                     address, factory, limits=self._limits, tls=tls, welcome_at_once=is_plain
@@ -134,6 +143,8 @@ class Server:
             for task in left:
                 task.cancel()
             await asyncio.gather(*left, return_exceptions=True)
+        for one in self._datagrams:
+            await one.release()  # not before: handlers send their last words through the socket they share
         while self._started:
             await self._started.pop().on_stop()
         self._closed.set()
@@ -151,6 +162,19 @@ class Server:
     ) -> None:
         """Closes it; at once when the block failed."""
         await self.close(drain=0.0 if error is not None else None)
+
+    async def _listen_to_datagrams(self, address: Address | socket.socket) -> None:
+        if self._handler is None:
+            raise AddressError(
+                f"{address} carries datagrams, and services need a stream",
+                advice="serve them over tcp:// or tls://; a handler can be served over udp://.",
+            )
+        if self._tls is not None:
+            raise UsageError(f"{address} carries datagrams, and TLS needs a stream", advice="serve it without tls.")
+        for port in await ports_of(address):
+            one = DatagramListener(port, on_channel=self._serve_channel, answer=self._answer, limits=self._limits)
+            self._datagrams.append(one)
+            self._listeners.append(one)
 
     # -- one connection ------------------------------------------------------------------------------------
 
@@ -185,7 +209,7 @@ class Server:
         async with channel:
             try:
                 await self._handler(channel)
-            except (ChannelError, RemoteProtocolError) as error:
+            except (ChannelError, RemoteProtocolError, TransportError) as error:
                 log.info("%s: %s", clean(channel.peer_address), clean(str(error)))
             except Exception:
                 log.exception("the handler of %s failed", clean(channel.peer_address))
@@ -207,7 +231,12 @@ def serve(
             objects.
         addresses: `tcp://:9000` is loopback, `tcp://*:9000` every interface, port 0 any free one. A socket that
             listens already does as well (one that several processes share, or that systemd gave); the server closes it.
-        framing: how a handler's messages lie in the stream; Raw (whatever one read delivers) by default.
+            Over `udp://` each sender gets a channel of its own, and the handler ends when the sender has been silent
+            for `limits.datagram_silence` seconds. An object that has `def answer(self, message: bytes, sender:
+            Address) -> bytes | None` beside `handle` is asked that for each datagram, at once: nothing is kept of
+            senders, and None is no answer.
+        framing: how a handler's messages lie in the stream; Raw (whatever one read delivers) by default. Over `udp://`
+            one datagram is one message whatever it is.
         tls: makes every connection TLS; see `lanline.transport.tls`.
         guard: judges the peers of links; everybody is a guest by default.
         limits: connections, sizes, times; by default PLAIN for handlers and LAN for services.

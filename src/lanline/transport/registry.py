@@ -129,5 +129,5 @@ def _scheme(address: Address) -> _Scheme:
             return memory
     raise AddressError(
         f"{address} carries datagrams, not a stream of bytes",
-        advice="use tcp:// here, or the functions for datagrams.",
+        advice="use tcp:// or tls:// here; datagrams are for serve with a handler, connect and bind.",
     )

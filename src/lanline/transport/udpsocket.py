@@ -67,7 +67,7 @@ class UdpSocket:
     Args:
         sock: bound or connected; owned by this object from now on.
         peer: where it is connected to; None for a bound socket.
-        asked: the address it was bound for; `*` is shown as `*`.
+        asked: the address it was bound for, `*` being shown as `*`; None: as the socket itself tells.
         max_datagram_bytes: what `receive` takes at most, 1 to 65,527.
     """
 
@@ -79,11 +79,13 @@ class UdpSocket:
         self.sock = sock
         self.peer = peer
         self.max_datagram_bytes = max_datagram_bytes
-        self._host = "*" if asked is not None and asked.is_every_interface else ""
         self.is_everywhere = peer is None and sock.getsockname()[0] in ("0.0.0.0", "::")  # noqa: S104 - compared only
         """Whether it is bound to every interface, so that answers must say which address they leave from."""
 
         self._is_ipv6 = sock.family == socket.AF_INET6
+        self._is_dual = self._is_ipv6 and not sock.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY)
+        is_star = asked.is_every_interface if asked is not None else self.is_everywhere and self._is_dual
+        self._host = "*" if is_star else ""
         self.pktinfo = (socket.IPPROTO_IPV6, getattr(socket, "IPV6_PKTINFO", 0)) if self._is_ipv6 else (0, _IP_PKTINFO)
         self.control_bytes = _ask_for_local_address(sock) if self.is_everywhere else 0
         """What to set aside beside each datagram for `way_back`."""
@@ -311,11 +313,10 @@ class UdpSocket:
             if is_numeric:
                 raise
             raise translate_connect(address, error) from error
-        is_dual = self._is_ipv6 and not self.sock.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY)
         for family, _, _, _, place in found:
             if family == self.sock.family:
                 return place
-            if is_dual and family == socket.AF_INET:
+            if self._is_dual and family == socket.AF_INET:
                 return (f"::ffff:{place[0]}", place[1], 0, 0)
         own = "IPv6" if self._is_ipv6 else "IPv4"
         raise AddressError(
