@@ -6,17 +6,13 @@ what accept(2) raises, drops the oldest stranger for a newer one, and logs a lin
 nothing about messages and little by itself: who goes is `ledger.py`, which protocol is `entrance.py`, the way
 of one connection is `newcomer.py`.
 
-Sources: accept(2) "Error handling" (errors of the new connection are not errors of the listener); libev's
-    manual,
-"The special problem of accept()ing when you can't" (the reserve descriptor).
+Source: accept(2) "Error handling": errors of the new connection are not errors of the listener.
 """
 
 from __future__ import annotations
 
 import asyncio
-import errno
 import logging
-import os
 import socket
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -29,15 +25,12 @@ from lanline.transport.ledger import Ledger, Standing
 from lanline.transport.newcomer import Newcomer
 from lanline.transport.peernames import internet_peer_text, peer_process, plain_host, unix_peer_text
 from lanline.transport.quiet import QuietLog
+from lanline.transport.shortage import LONGEST_PAUSE, SHORTAGES, SHORTEST_PAUSE, Reserve, descriptors
 
 _LOG: Final = logging.getLogger("lanline.transport")
 
 _BATCH: Final = 64
 """Accepts for one wake-up: enough for a burst, few enough that others have their turn in a millisecond."""
-
-_SHORTAGES: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
-_SHORTEST_PAUSE: Final = 0.02
-_LONGEST_PAUSE: Final = 1.0
 
 
 class AcceptLoop:
@@ -70,13 +63,13 @@ class AcceptLoop:
         self._sockets = list(sockets)
         self._addresses = tuple(addresses)
         self._on_stop = on_stop
-        self._ledger: Ledger[Newcomer] = Ledger(limits, descriptors=_descriptors())
+        self._ledger: Ledger[Newcomer] = Ledger(limits, descriptors=descriptors())
         self._quiet = QuietLog(_LOG)
         self._tasks: set[asyncio.Task[None]] = set()
         self._deadline: asyncio.TimerHandle | None = None
         self._pauses: dict[socket.socket, asyncio.TimerHandle] = {}
-        self._pause = _SHORTEST_PAUSE
-        self._reserve: int | None = _take_reserve()
+        self._pause = SHORTEST_PAUSE
+        self._reserve = Reserve()
         self._accepted = self._refused = self._dropped = 0
         self._accept_errors = self._failed_handshakes = self._turned_away = 0
         for sock in self._sockets:
@@ -100,9 +93,7 @@ class AcceptLoop:
             sock.close()
         if sockets and self._on_stop is not None:
             self._on_stop()
-        if self._reserve is not None:
-            os.close(self._reserve)
-            self._reserve = None
+        self._reserve.close()
 
     async def close(self) -> None:
         """Stops accepting, drops every stranger, waits for handshakes under way to be gone."""
@@ -190,7 +181,7 @@ class AcceptLoop:
                     break
                 continue
             self._accepted += 1
-            self._pause = _SHORTEST_PAUSE
+            self._pause = SHORTEST_PAUSE
             self._admit(accepted, name)
         self._arm_deadline()
 
@@ -198,7 +189,7 @@ class AcceptLoop:
         """accept(2) failed. True when it is worth trying again at once."""
         self._accept_errors += 1
         self._warn("accept", f"accept on {self._addresses[0]}: {error.strerror}")
-        if error.errno in _SHORTAGES:
+        if error.errno in SHORTAGES:
             victim = self._ledger.victim()
             if victim is not None:
                 is_free = victim.frees_at_once
@@ -211,29 +202,17 @@ class AcceptLoop:
         return False
 
     def _refuse_with_reserve(self, sock: socket.socket) -> bool:
-        """Nobody to drop: gives the reserve up for a moment, to tell one newcomer by closing."""
-        if self._reserve is None:
-            self._reserve = _take_reserve()
-        if self._reserve is None:
+        """Nobody to drop: tells one newcomer by closing."""
+        if not self._reserve.refuse_one(sock):
             return False
-        os.close(self._reserve)
-        self._reserve = None
-        try:
-            accepted, _ = sock.accept()
-        except OSError:
-            return False  # the queue is empty, or the shortage is of another kind: rest
-        else:
-            accepted.close()
-            self._refused += 1
-            return True
-        finally:
-            self._reserve = _take_reserve()
+        self._refused += 1
+        return True
 
     def _rest(self, sock: socket.socket) -> None:
         """Lets a lasting shortage last without burning a processor: 20 ms, then twice as long, up to 1 s."""
         self.loop.remove_reader(sock.fileno())
         self._pauses[sock] = self.loop.call_later(self._pause, self._watch, sock)
-        self._pause = min(_LONGEST_PAUSE, 2 * self._pause)
+        self._pause = min(LONGEST_PAUSE, 2 * self._pause)
 
     def _admit(self, sock: socket.socket, name: object) -> None:
         newcomer = self._newcomer(sock, name)
@@ -280,20 +259,3 @@ class AcceptLoop:
 
     def _warn(self, kind: str, text: str) -> None:
         self._quiet.warn(kind, text, self.loop.time())
-
-
-def _take_reserve() -> int | None:
-    try:
-        return os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return None  # the shortage is there already; the next try may find one
-
-
-def _descriptors() -> int | None:
-    """How many files this process may open; None where nothing says so."""
-    try:
-        import resource
-    except ImportError:
-        return None
-    soft, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return None if soft == resource.RLIM_INFINITY else soft
