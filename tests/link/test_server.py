@@ -26,15 +26,15 @@ async def _upper(channel: Channel) -> None:
 
 def test_one_handler_serves_many_addresses(mem: str, run: Run[Any], home: Path) -> None:
     async def main() -> None:
-        wanted = (mem, "tcp://127.0.0.1:0", "tcp://[::1]:0", f"unix://{home}/s")
+        wanted = (mem, "tcp://127.0.0.1:0", "tcp://[::1]:0", f"unix://{home}/s", "udp://127.0.0.1:0", "udp://[::1]:0")
         async with serve(_upper, *wanted, framing=Lines()) as server:
-            assert len(server.addresses) == 4
-            assert all(address.port for address in server.addresses if address.scheme == "tcp")
+            assert len(server.addresses) == 6
+            assert all(address.port for address in server.addresses if address.scheme in ("tcp", "udp"))
             for address in server.addresses:
                 async with connect(address, framing=Lines()) as channel:
                     await channel.send(b"hi")
                     assert await channel.receive() == b"HI"
-            assert [listener.accepted for listener in server.statistics().listeners] == [1] * 4
+            assert [listener.accepted for listener in server.statistics().listeners] == [1] * 6
             assert str(server.addresses[1]) in repr(server)
 
     run(main())

@@ -96,6 +96,7 @@ class UdpDriver:
         self._answer = answer
         self._on_trouble = on_trouble
         self._quiet = QuietLog(_LOG)
+        self._where = port.address  # for lines that are written when the socket is closed already
         self._unsent: deque[tuple[bytes, Place | None, bytes]] = deque()
         self._writers: list[asyncio.Future[None]] = []
         self._rest: asyncio.TimerHandle | None = None
@@ -154,12 +155,14 @@ class UdpDriver:
     async def close(self, *, drain: float = 0.0) -> None:
         """Gives the port back; what the system does not take within `drain` seconds is lost. A second call does
         nothing."""
-        if self._unsent and not self._is_closed and drain > 0:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(drain):
-                    while self._unsent and not self._is_closed:
-                        await self._wait_flushed()
-        self.abort()
+        try:
+            if drain > 0:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(drain):
+                        while self._unsent and not self._is_closed:
+                            await self._wait_flushed()
+        finally:
+            self.abort()
 
     def abort(self) -> None:
         """Gives the port back at once."""
@@ -176,7 +179,7 @@ class UdpDriver:
 
     def warn(self, kind: str, text: str) -> None:
         """One line in the log, at most one a second of each kind."""
-        self._quiet.warn(kind, f"{self.port.address}: {text}", self._loop.time())
+        self._quiet.warn(kind, f"{self._where}: {text}", self._loop.time())
 
     # -- reading -------------------------------------------------------------------------------------------
 
