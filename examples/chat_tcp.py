@@ -1,0 +1,39 @@
+"""One-to-one chat over TCP: either side types whenever it likes; q, or Ctrl-D, ends it for both.
+
+python examples/chat_tcp.py listen tcp://127.0.0.1:9000
+python examples/chat_tcp.py tcp://127.0.0.1:9000            (or: nc 127.0.0.1 9000)"""
+
+import sys
+import threading
+
+from lanline import LAN, Lines, blocking
+from lanline.clean import clean_bytes
+
+
+def send_what_is_typed(channel: blocking.Channel) -> None:
+    with open(0, "rb", buffering=0, closefd=False) as keyboard:  # unbuffered: the program may end while this waits
+        while (line := keyboard.readline()) and line.strip().lower() != b"q":
+            channel.send(line.rstrip(b"\r\n"))
+    channel.end()  # no more from us: the other side's loop ends, it closes, and then our loop ends, too
+
+
+def chat(channel: blocking.Channel) -> None:
+    print("talking with", channel.peer_address)
+    threading.Thread(target=send_what_is_typed, args=(channel,), daemon=True).start()
+    for line in channel:
+        print("they:", clean_bytes(line))
+    print("the chat is over")
+    over.set()
+
+
+if __name__ == "__main__":
+    if len(sys.argv) not in (2, 3):
+        sys.exit("usage: python chat_tcp.py [listen] ADDRESS")
+    over = threading.Event()
+    if len(sys.argv) == 2:
+        with blocking.connect(sys.argv[1], framing=Lines()) as channel:
+            chat(channel)
+    else:
+        with blocking.serve(chat, sys.argv[2], framing=Lines(), limits=LAN._replace(max_connections=1)) as server:
+            print("waiting at", *server.addresses)
+            over.wait()
