@@ -119,6 +119,22 @@ def test_a_broken_connection_is_no_proper_end() -> None:
     assert isinstance(events[-1], Over) and events[-1].exit_code == 1
 
 
+def test_a_caller_that_had_ended_and_said_no_word_was_no_partner() -> None:
+    def called(*, is_person: bool = True) -> Conversation:
+        return Conversation("pc7", newline="auto", is_framed=False, is_person=is_person, has_hung_up=True)
+
+    assert how(called().partner_ended(ENDED, 0.0)) is How.HUNG_UP
+    assert how(called().partner_ended(ChannelReset("reset"), 0.0)) is How.HUNG_UP
+    silent = called(is_person=False)
+    assert silent.partner_ended(ENDED, 1.0) == []
+    assert how(silent.tick(1.0 + SETTLE)) is How.HUNG_UP
+    fetching = called(is_person=False)
+    fetching.partner_ended(ENDED, 1.0)
+    assert fetching.typed(Typed(b"for whoever only listens"), 1.0) == [Send(b"for whoever only listens\n")]
+    assert how(fetching.tick(1.0 + SETTLE)) is None
+    assert how(fetching.input_ended(1.0)) is How.CLOSED
+
+
 def test_a_farewell_just_before_the_end_of_the_stream_counts() -> None:
     one = talk()
     one.received(b"q", 0.0)

@@ -104,6 +104,15 @@ def test_the_end_of_a_pipe_waits_for_answers_and_a_refusal_counts_then() -> None
     assert isinstance(over, Over) and over.exit_code == 1
 
 
+def test_a_line_too_long_for_a_datagram_is_refused_whole_with_its_size() -> None:
+    speakers = listening()
+    speakers.received(ANN, b"hi\n", 0.0)
+    assert speakers.typed(Typed(b"x" * 65_536, is_whole=False), 0.0) == []
+    (note,) = speakers.typed(Typed(b"q"), 0.0)
+    assert note == Noted("unsent", "not sent: datagram of 65537 bytes, limit 65507 bytes")
+    assert speakers.typed(Typed(b"short"), 0.0) == [Send(b"short\n", ANN)]
+
+
 def test_a_persons_end_of_input_is_ctrl_d() -> None:
     assert kinds(listening().input_ended(0.0)) == [How.CTRL_D.value]
 

@@ -25,6 +25,7 @@ class How(Enum):
     CTRL_C = "ctrl-c"
     SIGNAL = "signal"
     CLOSED = "closed"
+    HUNG_UP = "hung-up"
     SILENCE = "silence"
     BROKEN = "broken"
 

@@ -10,6 +10,7 @@ from lanline.errors import (
     DatagramTruncated,
     LanlineError,
     MessageTooLarge,
+    TransportError,
 )
 from lanline.link.channel import Channel
 from lanline.link.datagramsocket import DatagramSocket
@@ -19,6 +20,7 @@ from lanline.services.talk.events import How, Noted, Over, Send
 from lanline.services.talk.signals import Signals
 from lanline.services.talk.speakers import Speakers
 from lanline.services.talk.typist import Typist
+from lanline.translation import _
 
 
 class Datagrams(Protocol):
@@ -86,6 +88,8 @@ class DatagramTalk(Carrier):
                 self._done(self._speakers.refused(error, self._loop.time()))
             except DatagramTruncated as error:
                 self._display.show(Noted("truncated", str(error), error.sender))
+            except TransportError as error:
+                self._display.show(Noted("undelivered", str(error)))
             except ChannelError as error:
                 self._done([Over(How.BROKEN, str(error), error)])
                 return
@@ -101,7 +105,7 @@ class DatagramTalk(Carrier):
             await self._datagrams.send(send.data, send.to)
         except DatagramRefused as error:
             self._done(self._speakers.refused(error, self._loop.time()))
-        except MessageTooLarge as error:
-            self._display.show(Noted("unsent", str(error)))
+        except (MessageTooLarge, TransportError) as error:
+            self._display.show(Noted("unsent", _("not sent: {reason}").format(reason=error)))
         except ChannelError as error:
             self._done([Over(How.BROKEN, str(error), error)])

@@ -13,6 +13,7 @@ from lanline.services.talk.display import Display
 from lanline.services.talk.events import How, Noted, Over, Send
 from lanline.services.talk.signals import Signals
 from lanline.services.talk.typist import Typist
+from lanline.translation import _
 
 _GOODBYE: Final = 1.0
 """Seconds that a partner has for closing its side. Closing before it does may destroy the last words on their way: a
@@ -50,7 +51,7 @@ class StreamTalk(Carrier):
         except ChannelError as error:
             self._done(self._conversation.partner_ended(error, self._loop.time()))
         except LanlineError as error:  # the framing cannot carry it
-            self._display.show(Noted("unsent", str(error)))
+            self._display.show(Noted("unsent", _("not sent: {reason}").format(reason=error)))
 
     def _end_half(self) -> None:
         # TLS has no half-close: ending there would close, and the answers would be lost.

@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import Final
 
-from lanline.errors import DatagramRefused
+from lanline.errors import DatagramRefused, MessageTooLarge
 from lanline.services.talk.events import SILENCE, Event, How, Noted, Over, Said, Send
 from lanline.services.talk.farewell import is_farewell_message
 from lanline.services.talk.incoming import FramedIncoming
 from lanline.services.talk.lineends import LineEnds, Mode
 from lanline.services.talk.typist import Typed
 from lanline.translation import _
+from lanline.transport.undelivered import MAX_DATAGRAM_BYTES
 
 _MAX_SPEAKERS: Final = 1024
 """Speakers whose line ends are remembered; beyond it the longest silent is forgotten."""
@@ -39,6 +40,7 @@ class Speakers:
         self._keeps_on = keeps_on
         self._is_person = is_person
         self._ends: OrderedDict[str, LineEnds] = OrderedDict()
+        self._long_bytes = 0
         self._has_heard = False
         self._refusal: DatagramRefused | None = None
         self._quiet_since: float | None = None
@@ -64,13 +66,14 @@ class Speakers:
 
     def typed(self, typed: Typed, now: float) -> list[Event]:
         """A line was typed."""
+        if not typed.is_whole or self._long_bytes:
+            return self._too_long(typed)
         is_farewell = is_farewell_message(typed.data)
         over = Over(How.OWN_Q, _("you have ended the talk"))
         if self._partner is None:
             unsent = Noted("unsent", _("not sent: nobody has spoken yet, so there is nobody to answer"))
             return [over] if is_farewell else [unsent]
-        message = typed.data + self._ends_of(self._partner).ending if typed.is_whole else typed.data
-        send = Send(message, self._partner)
+        send = Send(typed.data + self._ends_of(self._partner).ending, self._partner)
         return [send, over] if is_farewell else [send]
 
     def input_ended(self, now: float) -> list[Event]:
@@ -93,6 +96,15 @@ class Speakers:
             return [Over(How.BROKEN, str(self._refusal), self._refusal)]
         text = _("the talk is over: the input has ended, and nothing has come for {seconds:g} s")
         return [Over(How.SILENCE, text.format(seconds=SILENCE))]
+
+    def _too_long(self, typed: Typed) -> list[Event]:
+        """A line in pieces fits into no datagram, and its last piece alone would be another message."""
+        self._long_bytes += len(typed.data)
+        if not typed.is_whole:
+            return []
+        error = MessageTooLarge(self._long_bytes, MAX_DATAGRAM_BYTES, "datagram")
+        self._long_bytes = 0
+        return [Noted("unsent", _("not sent: {reason}").format(reason=error))]
 
     def _ends_of(self, speaker: str) -> LineEnds:
         ends = self._ends.get(speaker)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Final, Protocol
 
 from lanline.address import Address
 from lanline.errors import ChannelError
@@ -21,7 +20,25 @@ from lanline.translation import _
 _DRAIN: Final = 1.0
 """Seconds for callers that are just being told."""
 
+_LISTENS: Final = 0.005
+"""Seconds before a talk begins: who has ended by then without a word did not want to talk. Nobody notices the pause."""
+
+_RINGS: Final = 0.5
+"""Seconds that a caller waits before it is told that the line is busy: longer than a call that is none takes."""
+
 _ENDS_ALL: Final = (How.CTRL_C, How.SIGNAL)
+
+
+class Converse(Protocol):
+    """Has one talk over a channel."""
+
+    async def __call__(self, channel: Channel, *, has_hung_up: bool) -> Over:
+        """How the talk ended. The channel is left open.
+
+        Args:
+            channel: connected.
+            has_hung_up: whether the caller has ended already, without a word.
+        """
 
 
 class Switchboard:
@@ -30,7 +47,7 @@ class Switchboard:
     Args:
         address: where to listen.
         framing: how messages lie in the stream.
-        converse: has one talk over a channel, and says how it ended. Does not close the channel.
+        converse: has the talks.
         display, signals: as for `Carrier`.
     """
 
@@ -38,7 +55,7 @@ class Switchboard:
         self,
         address: Address,
         framing: Framing,
-        converse: Callable[[Channel], Awaitable[Over]],
+        converse: Converse,
         display: Display,
         signals: Signals,
     ) -> None:
@@ -48,10 +65,12 @@ class Switchboard:
         self._display = display
         self._signals = signals
         self._called: asyncio.Future[Channel] = asyncio.get_running_loop().create_future()
+        self._freed = asyncio.Event()
         self._turned_away = 0
 
     async def run(self, *, keeps_on: bool) -> Over:
-        """Waits for a partner and has the talk; with `keeps_on` one after another until a signal comes.
+        """Waits for a partner and has the talk; with `keeps_on` one after another until a signal comes. A caller that
+        hangs up before a word was said does not count.
 
         Returns:
             how the last talk ended.
@@ -64,7 +83,8 @@ class Switchboard:
             while True:
                 self._display.waiting(server.addresses)
                 over = await self._talk(await self._signals.unless_told(self._wait_called()))
-                if not keeps_on or over.how in _ENDS_ALL:
+                is_talk = over.how is not How.HUNG_UP
+                if over.how in _ENDS_ALL or (is_talk and not keeps_on):
                     return over
         finally:
             await server.close(drain=_DRAIN)
@@ -73,22 +93,35 @@ class Switchboard:
         return await asyncio.shield(self._called)
 
     async def _talk(self, channel: Channel) -> Over:
-        self._turned_away = 0
         over: Over | None = None
         try:
-            over = await self._converse(channel)
+            await asyncio.sleep(_LISTENS)
+            is_silent = not channel.statistics().received_messages
+            over = await self._converse(channel, has_hung_up=channel.ended_by is not None and is_silent)
         finally:
-            # Free again only now: who calls while this one is being closed gets the line next.
+            # Free before it is closed: who calls meanwhile is next.
             self._called = asyncio.get_running_loop().create_future()
+            self._freed.set()
             await part(channel, over)
         if self._turned_away > 1:
             text = _("{count} calls in all found the line busy").format(count=self._turned_away)
             self._display.show(Noted("busy", text))
+        self._turned_away = 0
         return over
+
+    async def _gets_line(self) -> bool:
+        try:
+            async with asyncio.timeout(_RINGS):
+                while self._called.done():
+                    self._freed.clear()
+                    await self._freed.wait()
+        except TimeoutError:
+            return False
+        return True
 
     async def _call(self, channel: Channel) -> None:
         """A caller. Its channel is closed when this returns."""
-        if not self._called.done():
+        if await self._gets_line():
             self._called.set_result(channel)
             await channel.wait_gone()
             return

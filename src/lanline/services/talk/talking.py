@@ -121,13 +121,14 @@ class _Desk:
             await self._signals.unless_told(asyncio.sleep(pause))
             pause = min(_LONGEST_PAUSE, 2 * pause)
 
-    async def _converse(self, channel: Channel) -> Over:
+    async def _converse(self, channel: Channel, *, has_hung_up: bool = False) -> Over:
         partner = channel.peer_address or str(self._settings.address)
         conversation = Conversation(
             partner,
             newline=self._settings.newline,
             is_framed=self._settings.framing.name != "raw",
             is_person=self._typist.is_person,
+            has_hung_up=has_hung_up,
         )
         return await self._carry(partner, StreamTalk(channel, conversation, *self._hands))
 
