@@ -52,9 +52,10 @@ def read_all(peer: socket.socket) -> bytes:
 def until(condition: Callable[[], object]) -> None:
     """Gives other threads their turn until the condition holds; for conditions that nothing announces."""
     deadline = time.monotonic() + PATIENCE
+    turn = threading.Event()
     while not condition():
         assert time.monotonic() < deadline, "it did not come to that"
-        time.sleep(0.001)
+        turn.wait(0.001)
 
 
 class InThread:

@@ -258,7 +258,7 @@ def test_another_thread_that_waits_to_send_is_a_full_buffer() -> None:
 def test_closing_from_another_thread_wakes_the_receiver(stream: str, end: str) -> None:
     with channel_and_peer(stream) as (channel, peer):
         with InThread(channel.receive) as receiving:
-            until(channel._receiving.locked)
+            until(lambda: channel._turns.is_receiving)
             getattr(channel, end)()
             assert isinstance(receiving.outcome(), ChannelClosed)
         assert isinstance(channel.ended_by, ChannelClosed)

@@ -40,6 +40,13 @@ def _has_accepted(server: Server, count: int) -> bool:
     return server.statistics().listeners[0].accepted == count
 
 
+async def _pause(seconds: float) -> None:
+    """Lets virtual time pass."""
+    over = asyncio.get_running_loop().create_future()
+    asyncio.get_running_loop().call_later(seconds, over.set_result, None)
+    await over
+
+
 async def answer_to(speaker: UdpSocket) -> bytes:
     """The next datagram that comes back."""
     async with asyncio.timeout(PATIENCE):
@@ -110,9 +117,9 @@ def test_silence_ends_a_channel_and_the_next_datagram_begins_another(run_virtual
                 for expected in (b"1 x", b"2 x"):
                     speaker.send(b"x")
                     assert await answer_to(speaker) == expected
-                    await asyncio.sleep(PLAIN.datagram_silence - 1)
+                    await _pause(PLAIN.datagram_silence - 1)
                 assert counter.ends == []
-                await asyncio.sleep(2)
+                await _pause(2)
                 assert counter.ends == [f"{speaker.address} has sent nothing for 60 s"]
                 speaker.send(b"x")
                 assert await answer_to(speaker) == b"1 x"
@@ -129,14 +136,14 @@ def test_what_this_side_sends_does_not_keep_a_silent_sender(run_virtual: Run[Any
             await channel.receive()
             while channel.ended_by is None:
                 await channel.send(b"tick")
-                await asyncio.sleep(1)
+                await _pause(1)
                 seconds += 1
 
         async with serve(tick, "udp://127.0.0.1:0") as server:
             with speakers(server, 1) as (speaker,):
                 speaker.send(b"x")
                 assert await answer_to(speaker) == b"tick"
-                await asyncio.sleep(90)
+                await _pause(90)
                 assert server.statistics().peers == 0
         assert seconds in (60, 61)
 
@@ -164,7 +171,7 @@ def test_one_sender_too_many_makes_the_longest_silent_go(run: Run[Any]) -> None:
 def test_handlers_that_do_not_end_count_on_and_new_senders_are_not_heard(
     run: Run[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(datagramlistener, "_LEAVING", 1)
+    monkeypatch.setattr(datagramlistener, "LEAVING", 1)
 
     async def main() -> None:
         done = asyncio.Event()
@@ -184,7 +191,7 @@ def test_handlers_that_do_not_end_count_on_and_new_senders_are_not_heard(
 
 
 def test_all_that_waits_on_all_channels_is_bounded(run: Run[Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(datagramlistener, "_ALL_WAITING_BYTES", 10_000)
+    monkeypatch.setattr(datagramlistener, "ALL_WAITING_BYTES", 10_000)
 
     async def main() -> None:
         begin = asyncio.Event()

@@ -1,8 +1,7 @@
 """A channel without an event loop: what plain `def` handlers see, whatever carries the messages.
 
-Here stands what all of them share: the queue of received messages, its one receiver, how a channel ended, its figures,
-and how a descriptor is closed while other threads may be inside. What is on the wire is the matter of
-`blockingstream.py` and `blockingdatagrams.py`.
+Here stands what all of them share: the queue of received messages, its one receiver, how a channel ended, its figures.
+What is on the wire is the matter of `blockingstream.py` and `blockingdatagrams.py`.
 
 Threads: one receives, any number send, and any may close or abort: whoever waits then wakes up with ChannelClosed.
 Nothing happens in between calls. Messages that have come are received before the error that ended the channel.
@@ -14,7 +13,7 @@ import time
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterator
-from threading import Lock
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
@@ -23,11 +22,10 @@ from lanline.errors import (
     ChannelClosed,
     ChannelEnded,
     ChannelError,
-    DatagramRefused,
     LanlineError,
-    LocalProtocolError,
 )
 from lanline.link.figures import ChannelStatistics
+from lanline.link.turns import Turns
 
 
 class Channel(ABC):
@@ -39,12 +37,11 @@ class Channel(ABC):
     def __init__(self, peer_address: str) -> None:
         self._peer_address = peer_address
         self._messages: deque[bytes] = deque()
-        self._receiving, self._sending = Lock(), Lock()
+        self._turns = Turns(self._close_descriptor)
         self._ended_by: LanlineError | None = None
         self._broken_by: ChannelBroken | None = None
         self._closed_here = False
         self._is_shut = False
-        self._is_over = False
         self._sent_messages = 0
         self._sent_bytes = 0
         self._received_messages = 0
@@ -114,8 +111,7 @@ class Channel(ABC):
             ChannelClosed: this side has closed, in this thread or in another.
             LocalProtocolError: another thread is receiving already.
         """
-        if not self._receiving.acquire(blocking=False):
-            raise LocalProtocolError("two threads receive from one channel")
+        self._turns.begin_receiving("channel")
         try:
             if not self._messages:
                 deadline = None if timeout is None else time.monotonic() + timeout
@@ -125,20 +121,16 @@ class Channel(ABC):
                         raise TimeoutError(f"no message came from {self.peer_address} within {timeout:g} s")
             return self._messages.popleft()
         finally:
-            self._receiving.release()
-            if self._is_over:
-                self._close_when_unused()
+            self._turns.end_receiving()
 
     def __iter__(self) -> Iterator[bytes]:
-        """Messages until the peer closes, or this side does. Errors are raised as by `receive`, but for
-        DatagramRefused, which is passed over."""
+        """Messages until the peer closes, or this side does. Errors are raised as by `receive`, but for those that tell
+        of single datagrams, which are passed over."""
         while True:
             try:
                 yield self.receive()
             except (ChannelEnded, ChannelClosed):
                 return
-            except DatagramRefused:
-                continue
 
     # -- ending --------------------------------------------------------------------------------------------
 
@@ -195,8 +187,11 @@ class Channel(ABC):
 
     @abstractmethod
     def fileno(self) -> int:
-        """The descriptor, for `select` and `poll`; -1 once closed. Readable means that `receive(timeout=0)` is worth a
-        try: messages that came together with an earlier one are received without the descriptor telling of them."""
+        """The descriptor, for `select` and `poll`; -1 once closed, and for channels that have none of their own.
+
+        Readable means that `receive(timeout=0)` is worth a try. Messages that came together with an earlier one are
+        received without the descriptor telling of them.
+        """
 
     def statistics(self) -> ChannelStatistics:
         """Figures since the channel began."""
@@ -221,7 +216,17 @@ class Channel(ABC):
 
     @abstractmethod
     def _close_descriptor(self) -> None:
-        """Nobody is inside any more: closes. More than once does nothing."""
+        """Nobody is inside any more: closes."""
+
+    @contextmanager
+    def _turn_to_send(self, deadline: float | None) -> Iterator[None]:
+        """This thread's turn to send. Raises TimeoutError when it has not come in time."""
+        if not self._turns.begin_sending(None if deadline is None else deadline - time.monotonic()):
+            raise TimeoutError(f"another thread was sending to {self.peer_address} all the time")
+        try:
+            yield
+        finally:
+            self._turns.end_sending()
 
     def _check_receiving(self) -> None:
         """Raises what ended the receiving side, if it has ended. Asked when no message waits."""
@@ -249,16 +254,3 @@ class Channel(ABC):
         if isinstance(self._ended_by, ChannelError):
             return self._ended_by
         return ChannelBroken(f"the connection is over: {self._ended_by or 'it was cut off'}")
-
-    def _close_when_unused(self) -> None:
-        """Once `_is_over`: closes the descriptor if no thread is inside; else the one that leaves last does, by calling
-        this. A number that is closed under a waiting thread would be that of the next file somebody opens."""
-        if self._receiving.acquire(blocking=False):
-            try:
-                if self._sending.acquire(blocking=False):
-                    try:
-                        self._close_descriptor()
-                    finally:
-                        self._sending.release()
-            finally:
-                self._receiving.release()

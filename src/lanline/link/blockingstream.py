@@ -8,7 +8,6 @@ over goes first, before anything that is sent later, and also while this side on
 from __future__ import annotations
 
 import time
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from lanline.errors import (
@@ -25,8 +24,6 @@ from lanline.transport.peernames import local_text
 from lanline.transport.wire import Wire, wait
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from lanline.framing.base import Framing
     from lanline.limits import Limits
 
@@ -74,7 +71,7 @@ class StreamChannel(Channel):
     def send_now(self, message: bytes) -> None:
         """See `Channel.send_now`."""
         data = self._framing.encode(message)
-        if not self._sending.acquire(blocking=False):
+        if not self._turns.begin_sending(0.0):
             raise BufferFull(f"another thread is sending to {self.peer_address} and waits until it takes more")
         try:
             self._check_sending()
@@ -85,7 +82,7 @@ class StreamChannel(Channel):
                 self._forget()
             raise BufferFull(f"{self.peer_address} takes nothing now: {len(data)} bytes were not sent")
         finally:
-            self._left_sending()
+            self._turns.end_sending()
 
     def flush(self, *, timeout: float | None = None) -> None:
         """See `Channel.flush`."""
@@ -118,22 +115,22 @@ class StreamChannel(Channel):
         deadline = time.monotonic() + self._limits.drain
         self._close_here()
         self._wire.shut_receiving()
-        if self._sending.acquire(timeout=self._limits.drain):
+        if self._turns.begin_sending(self._limits.drain):
             try:
                 self._push(deadline)
                 self._wire.end()
             except ChannelError:
                 self._is_shut = True  # nobody is there to take the rest, or another thread aborts meanwhile
             finally:
-                self._sending.release()
+                self._turns.end_sending()
         self.abort()
 
     def abort(self) -> None:
         """See `Channel.abort`."""
-        self._is_shut = self._is_over = True
+        self._is_shut = True
         self._close_here()
         self._wire.shut()
-        self._close_when_unused()
+        self._turns.finish()
 
     # -- facts ---------------------------------------------------------------------------------------------
 
@@ -160,21 +157,6 @@ class StreamChannel(Channel):
     @property
     def _unsent_bytes(self) -> int:
         return len(self._unsent) + self._wire.unsent_bytes
-
-    @contextmanager
-    def _turn_to_send(self, deadline: float | None) -> Iterator[None]:
-        left = -1.0 if deadline is None else max(0.0, deadline - time.monotonic())
-        if not self._sending.acquire(timeout=left):
-            raise TimeoutError(f"another thread was sending to {self.peer_address} all the time")
-        try:
-            yield
-        finally:
-            self._left_sending()
-
-    def _left_sending(self) -> None:
-        self._sending.release()
-        if self._is_over:
-            self._close_when_unused()
 
     def _check_sending(self) -> None:
         if self._is_shut or self._closed_here or self._ended_here:
@@ -236,13 +218,13 @@ class StreamChannel(Channel):
 
     def _push_along(self) -> None:
         """While this side receives: the rest of a message goes out, unless another thread sees to it."""
-        if self._sending.acquire(blocking=False):
+        if self._turns.begin_sending(0.0):
             try:
                 self._push_now()
             except OSError as error:
                 self._lost(error)
             finally:
-                self._sending.release()
+                self._turns.end_sending()
 
     def _take(self, chunk: bytes) -> None:
         self._received_bytes += len(chunk)

@@ -21,18 +21,13 @@ from typing import Final
 from lanline.address import Address
 from lanline.errors import DatagramTruncated, LanlineError, UsageError
 from lanline.limits import Limits
-from lanline.link.datagram import MESSAGE_BYTES
+from lanline.link.datagram import ALL_WAITING_BYTES, LEAVING, MESSAGE_BYTES
 from lanline.link.datagramchannel import DatagramChannel
 from lanline.transport.base import ListenerStatistics
 from lanline.transport.udp import Answer, UdpDriver
 from lanline.transport.udpopening import open_at
 from lanline.transport.udpsocket import UdpSocket
 from lanline.transport.undelivered import MAX_DATAGRAM_BYTES, Place
-
-_ALL_WAITING_BYTES: Final = 64 * 1024 * 1024
-
-_LEAVING: Final = 64
-"""Channels over the limit whose handlers are on their way out: as many as one wake-up of the loop can push out."""
 
 _RECOUNT: Final = 0.05
 """Seconds for which new datagrams are dropped once too much waits on all channels, before it is counted again."""
@@ -163,12 +158,12 @@ class DatagramListener:
         """Whether this much more may wait. Counted from above, and exactly only when it seems too much: whoever takes
         a message tells nobody."""
         self._waiting_bytes += size
-        if self._waiting_bytes <= _ALL_WAITING_BYTES:
+        if self._waiting_bytes <= ALL_WAITING_BYTES:
             return True
         now = self._loop.time()
         if now >= self._full_until:
             self._waiting_bytes = size + sum(channel.waiting_bytes for channel in self._unfinished)
-            if self._waiting_bytes <= _ALL_WAITING_BYTES:
+            if self._waiting_bytes <= ALL_WAITING_BYTES:
                 return True
             self._full_until = now + _RECOUNT
         self._waiting_bytes -= size
@@ -181,7 +176,7 @@ class DatagramListener:
     def _make_way(self) -> bool:
         """Ends the channel that was silent longest. False: too many handlers have not ended though their channels
         have."""
-        if self._channels and len(self._unfinished) < self._limits.max_connections + _LEAVING:
+        if self._channels and len(self._unfinished) < self._limits.max_connections + LEAVING:
             _, (channel, _) = self._channels.popitem(last=False)
             channel.end_receiving(f"{channel.peer_address} made way: it was silent longest of too many senders")
             self._made_way += 1

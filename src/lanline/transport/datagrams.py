@@ -15,13 +15,23 @@ from collections.abc import Callable
 from typing import Final
 
 from lanline.address import Address
-from lanline.errors import AddressError, UsageError
+from lanline.errors import AddressError, LanlineError, ListenFailed, UsageError
 from lanline.transport.failures import translate_connect, translate_listen
 from lanline.transport.sockets import lookup
 from lanline.transport.udpsocket import Received, UdpSocket, address_of_place
 from lanline.transport.undelivered import MAX_DATAGRAM_BYTES, Place
 
-__all__ = ["MAX_DATAGRAM_BYTES", "Found", "Place", "Received", "UdpSocket", "find", "open_bound", "open_connected"]
+__all__ = [
+    "MAX_DATAGRAM_BYTES",
+    "Found",
+    "Place",
+    "Received",
+    "UdpSocket",
+    "find",
+    "open_all",
+    "open_bound",
+    "open_connected",
+]
 
 _ABSENT: Final = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.ENETUNREACH)
 """A name's address that this machine does not have or reach (::1 with IPv6 switched off): the next one may do."""
@@ -73,6 +83,47 @@ def open_bound(
         return UdpSocket(sock, asked=address, max_datagram_bytes=max_datagram_bytes)
     except OSError as error:
         raise translate_listen(address, error) from error
+
+
+def open_all(
+    address: Address, *, max_datagram_bytes: int = MAX_DATAGRAM_BYTES, found: Found | None = None
+) -> list[UdpSocket]:
+    """Bound sockets for all that an address stands for: one, or for a name each of its addresses, with one port.
+
+    Args:
+        address, max_datagram_bytes, found: as for `open_bound`.
+
+    Raises:
+        ListenFailed: one of them cannot be served, or none is this machine's. UsageError: the limit is out of range.
+    """
+    if address.is_every_interface:
+        return [open_bound(address, max_datagram_bytes=max_datagram_bytes, found=found)]
+    if found is None:
+        try:
+            found = find(address)
+        except OSError as error:
+            raise translate_listen(address, error) from error
+    ports: list[UdpSocket] = []
+    absent: LanlineError | None = None
+    number = address.port
+    try:
+        for family, place in found:
+            one = [(family, (place[0], number, *place[2:]))]
+            try:
+                ports.append(open_bound(address, max_datagram_bytes=max_datagram_bytes, found=one))
+            except ListenFailed as error:
+                if not is_absent(error.__cause__):
+                    raise
+                absent = error
+                continue
+            number = ports[0].address.port  # port 0: the other addresses of a name take the same one
+        if not ports and absent is not None:
+            raise absent
+    except BaseException:
+        for port in ports:
+            port.close()
+        raise
+    return ports
 
 
 def open_connected(

@@ -9,15 +9,13 @@ import asyncio
 import socket
 
 from lanline.address import Address
-from lanline.errors import LanlineError, ListenFailed
 from lanline.transport.datagrams import (
     MAX_DATAGRAM_BYTES,
     Found,
     Place,
     UdpSocket,
     find,
-    is_absent,
-    open_bound,
+    open_all,
     open_connected,
 )
 from lanline.transport.failures import translate_connect, translate_listen
@@ -38,29 +36,7 @@ async def open_at(address: Address, *, max_datagram_bytes: int = MAX_DATAGRAM_BY
         found = await _find(address)
     except OSError as error:
         raise translate_listen(address, error) from error
-    if address.is_every_interface:
-        return [open_bound(address, max_datagram_bytes=max_datagram_bytes, found=found)]
-    ports: list[UdpSocket] = []
-    absent: LanlineError | None = None
-    number = address.port
-    try:
-        for family, place in found:
-            one = [(family, (place[0], number, *place[2:]))]
-            try:
-                ports.append(open_bound(address, max_datagram_bytes=max_datagram_bytes, found=one))
-            except ListenFailed as error:
-                if not is_absent(error.__cause__):
-                    raise
-                absent = error
-                continue
-            number = ports[0].address.port  # port 0: the other addresses of a name take the same one
-        if not ports and absent is not None:
-            raise absent
-    except BaseException:
-        for port in ports:
-            port.close()
-        raise
-    return ports
+    return open_all(address, max_datagram_bytes=max_datagram_bytes, found=found)
 
 
 async def open_towards(

@@ -137,8 +137,7 @@ def wait(wire: Wire, deadline: float | None, *, to_receive: bool = False, to_sen
         return any(select.select([wire] if to_receive else [], [wire] if to_send else [], [], left))
     poll = select.poll()
     poll.register(wire, (select.POLLIN if to_receive else 0) | (select.POLLOUT if to_send else 0))
-    # Rounded up: a wait that ends a little before the deadline would be made again and again without waiting.
-    return bool(poll.poll(None if left is None else -int(-left * 1000 // 1)))
+    return bool(poll.poll(None if left is None else left * 1000))
 
 
 def _shut(sock: socket.socket, how: int) -> None:

@@ -1,0 +1,227 @@
+"""The serving side of UDP without an event loop: one thread reads the socket and hands each sender its datagrams.
+
+The rules are those of `datagramlistener.py`, its twin under asyncio: a sender that was silent for
+`limits.datagram_silence` seconds is forgotten; of more than `limits.max_connections` the one that was silent longest
+makes way; what waits is bounded for each and for all. Who a sender is, is what its datagrams say: no identity.
+
+Handlers run in threads of their own; the table of senders is guarded by one lock, as they leave it by themselves.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from threading import Lock
+from typing import Final
+
+from lanline.address import Address
+from lanline.errors import ChannelClosed, DatagramTruncated, LanlineError
+from lanline.limits import Limits
+from lanline.link.blockingdatagrams import SenderChannel
+from lanline.link.blockinghandlers import Answer
+from lanline.link.datagram import ALL_WAITING_BYTES, LEAVING, MESSAGE_BYTES
+from lanline.transport.quiet import QuietLog
+from lanline.transport.udpsocket import Received, UdpSocket
+from lanline.transport.undelivered import Place
+from lanline.transport.waker import Waker
+
+_LOG: Final = logging.getLogger("lanline.link")
+
+_BATCH: Final = 64
+"""Datagrams between two looks at the clock and at whether to stop."""
+
+
+class Senders:
+    """Everybody who sends to one UDP address.
+
+    Args:
+        port: bound; owned by this object from now on, `release` closes it.
+        begin: called with the channel of each new sender; False refuses it.
+        answer: answers each datagram at once, in place of channels; nothing is kept of senders.
+        limits: `max_connections` and `datagram_silence` are used.
+    """
+
+    def __init__(
+        self, port: UdpSocket, *, begin: Callable[[SenderChannel], bool], answer: Answer | None, limits: Limits
+    ) -> None:
+        self._port = port
+        self._address = port.address
+        self._begin = begin
+        self._answer = answer
+        self._limits = limits
+        self._lock = Lock()
+        self._channels: OrderedDict[Place, tuple[SenderChannel, float]] = OrderedDict()
+        """By sender, the longest silent first; when it was heard last, on the monotonic clock."""
+
+        self._unfinished: set[SenderChannel] = set()
+        self._waiting_bytes = 0
+        self._quiet = QuietLog(_LOG)
+        self._waker = Waker()
+        self._waker.watch(port.sock)
+        self.accepted = self.refused = 0
+
+    @property
+    def address(self) -> Address:
+        """Where it is bound, with the real port."""
+        return self._address
+
+    def run(self) -> None:
+        """Reads, in the calling thread, until `stop` was called from another."""
+        try:
+            while not self._waker.is_awake:
+                is_readable = bool(self._waker.wait(self._forget_the_silent()))
+                for _ in range(_BATCH if is_readable else 0):
+                    if not self._read_one():
+                        break
+        finally:
+            self._waker.close()
+            self._quiet.flush(time.monotonic())
+
+    def stop(self) -> None:
+        """Ends `run`: every channel ends once what came for it has been received. They may still send. Once, while
+        `run` is running or is about to."""
+        self._waker.wake()
+        with self._lock:
+            channels = [channel for channel, _ in self._channels.values()]
+            self._channels.clear()
+        for channel in channels:
+            channel.end_receiving("the server is stopping")
+
+    def release(self) -> None:
+        """Gives the port back. Once `run` has ended, and the handlers have."""
+        for channel in list(self._unfinished):
+            channel.abort()
+        self._port.close()
+
+    # -- one datagram --------------------------------------------------------------------------------------
+
+    def _read_one(self) -> bool:
+        """False: nothing more is there."""
+        try:
+            received = self._port.receive()
+        except BlockingIOError as nothing:
+            # Woken, and nothing to read: there are errors in the queue beside the socket.
+            self._port.note(nothing)
+            while self._port.undelivered:
+                self._fell_short(*self._port.undelivered.popleft())
+            return False
+        except ChannelClosed:
+            return False
+        except LanlineError as trouble:
+            self._fell_short(trouble, None)
+            return True
+        if self._answer is not None:
+            self._reply(self._answer, received)
+        else:
+            self._heard(received)
+        return True
+
+    def _reply(self, answer: Answer, received: Received) -> None:
+        try:
+            reply = answer(received.message, self._port.address_of(received.sender))
+            if reply is not None:
+                self._port.send(reply, received.sender, received.came_to)
+        except BlockingIOError:
+            self._warn("unsent", "this machine's network takes nothing now: one answer was not sent")
+        except LanlineError as trouble:
+            self._warn(type(trouble).__name__, str(trouble))
+        except Exception as error:
+            _LOG.debug("an answering function failed", exc_info=error)
+            self._warn("answer", f"no answer: {type(error).__name__}: {error}")
+
+    def _heard(self, received: Received) -> None:
+        size = len(received.message) + MESSAGE_BYTES
+        if not self._has_room(size):
+            return
+        now = time.monotonic()
+        with self._lock:
+            known = self._channels.get(received.sender)
+        if known is not None:
+            if known[0].heard(received.message, received.came_to):
+                with self._lock:
+                    if received.sender in self._channels:  # else its handler has closed it meanwhile
+                        self._channels[received.sender] = known[0], now
+                        self._channels.move_to_end(received.sender)
+            return
+        if len(self._unfinished) >= self._limits.max_connections and not self._make_way():
+            self.refused += 1
+            self._warn("senders", f"{len(self._unfinished)} senders are being served: a new one was not heard")
+            return
+        self._begin_with(received, now)
+
+    def _begin_with(self, received: Received, now: float) -> None:
+        peer = self._port.address_of(received.sender)
+        channel = SenderChannel(self._port, peer, received.sender, received.came_to, self._gone)
+        channel.heard(received.message, received.came_to)
+        with self._lock:
+            self._channels[received.sender] = channel, now
+            self._unfinished.add(channel)
+        self.accepted += 1
+        if not self._begin(channel):
+            self.refused += 1
+            channel.abort()
+
+    def _fell_short(self, trouble: LanlineError, place: Place | None) -> None:
+        with self._lock:
+            known = self._channels.get(place) if place is not None else None
+            if known is None and isinstance(trouble, DatagramTruncated):
+                known = next((one for one in self._channels.values() if one[0].peer_address == trouble.sender), None)
+        if known is not None:
+            known[0].fell_short(trouble)
+        else:
+            self._warn(type(trouble).__name__, str(trouble))
+
+    def _has_room(self, size: int) -> bool:
+        """Whether this much more may wait. Counted from above, and exactly only when it seems too much: whoever takes
+        a message tells nobody."""
+        self._waiting_bytes += size
+        if self._waiting_bytes > ALL_WAITING_BYTES:
+            with self._lock:
+                self._waiting_bytes = size + sum(channel.waiting_bytes for channel in self._unfinished)
+        if self._waiting_bytes <= ALL_WAITING_BYTES:
+            return True
+        self._waiting_bytes -= size
+        self.refused += 1
+        self._warn("full", "64 MiB of datagrams wait for their handlers, the limit: the newest are dropped")
+        return False
+
+    # -- the end of a channel ------------------------------------------------------------------------------
+
+    def _make_way(self) -> bool:
+        """Ends the channel that was silent longest. False: too many handlers have not ended though their channels
+        have."""
+        with self._lock:
+            if not self._channels or len(self._unfinished) >= self._limits.max_connections + LEAVING:
+                return False
+            _, (channel, _) = self._channels.popitem(last=False)
+        channel.end_receiving(f"{channel.peer_address} made way: it was silent longest of too many senders")
+        return True
+
+    def _forget_the_silent(self) -> float | None:
+        """Ends the channels of those that were silent for too long. Seconds until the next of them; None: nobody."""
+        now, silence = time.monotonic(), self._limits.datagram_silence
+        forgotten: list[SenderChannel] = []
+        left: float | None = None
+        with self._lock:
+            while self._channels:
+                sender, (channel, heard_at) = next(iter(self._channels.items()))
+                if heard_at + silence > now:
+                    left = heard_at + silence - now
+                    break
+                del self._channels[sender]
+                forgotten.append(channel)
+        for channel in forgotten:
+            channel.end_receiving(f"{channel.peer_address} has sent nothing for {silence:g} s")
+        return left
+
+    def _gone(self, channel: SenderChannel) -> None:
+        with self._lock:
+            self._unfinished.discard(channel)
+            known = self._channels.get(channel.place)
+            if known is not None and known[0] is channel:
+                del self._channels[channel.place]
+
+    def _warn(self, kind: str, text: str) -> None:
+        self._quiet.warn(kind, f"{self._address}: {text}", time.monotonic())
