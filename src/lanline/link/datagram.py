@@ -23,16 +23,17 @@ MESSAGE_BYTES: Final = 64
 
 
 class Datagram(NamedTuple):
-    """One datagram, and who says to have sent it."""
+    """One datagram, and who says to have sent it.
+
+    Attributes:
+        message: what it holds, which may be nothing.
+        sender: where an answer goes. Anybody in the network can write it on a datagram: it is no proof of anything.
+        received_ns: this machine's clock (`time.time_ns`) when it was taken from the system.
+    """
 
     message: bytes
-    """What it holds, which may be nothing."""
-
     sender: Address
-    """Where an answer goes. Anybody in the network can write it on a datagram: it is no proof of anything."""
-
     received_ns: int
-    """This machine's clock (`time.time_ns`) when it was taken from the system."""
 
 
 @dataclass(frozen=True, slots=True)

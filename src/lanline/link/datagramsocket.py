@@ -48,11 +48,7 @@ _DRAIN: Final = 5.0
 class DatagramSocket:
     """Datagrams from and to anybody. Made by `bind`, closed by whoever made it.
 
-    Used by one task for receiving and any number for sending.
-
-    Args:
-        port: the bound socket; owned by this object from now on.
-    """
+    Used by one task for receiving and any number for sending."""
 
     def __init__(self, port: UdpSocket) -> None:
         self._loop = asyncio.get_running_loop()
