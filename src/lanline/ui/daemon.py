@@ -2,9 +2,6 @@
 
 It runs until somebody wants the node to stop (`lanline down`, SIGTERM, SIGINT, SIGHUP), then lets it end what is under
 way. A second signal ends the process at once; the jobs' guardian and the kernel's locks see to the rest.
-
-uvloop where it can be had, for an idle TLS connection costs 28 KiB there and 282 KiB with asyncio's own loop;
-LANLINE_LOOP=asyncio chooses the latter.
 """
 
 from __future__ import annotations
@@ -17,18 +14,18 @@ from collections.abc import Callable
 from typing import Final
 
 from lanline import __version__
-from lanline.errors import AuthorityLocked, LanlineError, UsageError
+from lanline.errors import AuthorityLocked, LanlineError
 from lanline.room.descriptors import raise_descriptor_limit
 from lanline.room.hub import Hub
 from lanline.room.node import Node
 from lanline.room.paths import StateFolder
 from lanline.room.records import NodeStatus
 from lanline.room.settings import Settings, save_settings
+from lanline.ui.loops import loop_factory
 from lanline.ui.services import make_services
 
 log = logging.getLogger("lanline.node")
 
-LOOP_VARIABLE: Final = "LANLINE_LOOP"
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
@@ -50,7 +47,7 @@ def run_node(
         LanlineError: it could not start, or had to stop by itself.
     """
     raise_descriptor_limit()
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(_serve(folder, passphrase, is_up, settings))
 
 
@@ -99,25 +96,3 @@ def _stop_on_signals(node: Node) -> None:
         # What was told to be ignored stays so: SIGHUP under nohup, SIGINT of a background job.
         if signal.getsignal(one) is not signal.SIG_IGN:
             loop.add_signal_handler(one, stop, one)
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
-    """uvloop's, or asyncio's own.
-
-    Raises:
-        UsageError: LANLINE_LOOP names another, or one that is not there.
-    """
-    wanted = os.environ.get(LOOP_VARIABLE, "")
-    if wanted not in ("", "uvloop", "asyncio"):
-        raise UsageError(f"{LOOP_VARIABLE} is {wanted!r}; it takes uvloop or asyncio")
-    if wanted != "asyncio":
-        try:
-            import uvloop
-        except ImportError:
-            if wanted:
-                raise UsageError(
-                    f"{LOOP_VARIABLE} is uvloop, which is not installed here", advice=f"{LOOP_VARIABLE}=asyncio"
-                ) from None
-        else:
-            return uvloop.new_event_loop
-    return asyncio.new_event_loop

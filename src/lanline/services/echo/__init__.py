@@ -3,3 +3,6 @@
 from __future__ import annotations
 
 WORDS: dict[str, str] = {}
+
+PLAIN: dict[str, str] = {"echo": "sends back what it gets, in words of your own; quit ends a client"}
+"""What `lanline serve` can serve of it."""

@@ -1,0 +1,148 @@
+"""What a server that serves plain sockets tells the person who started it: one line for each event, and a last one.
+
+Events come from this process or from its workers, and are shown in one place, so that lines never mix and the figures
+at the end are of all. Rule: a peer's words are cleaned here, line ends too, so that no message looks like an event.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from lanline.clean import clean
+from lanline.console import Painted, Style
+from lanline.durations import show_duration
+from lanline.translation import _
+
+if TYPE_CHECKING:
+    from lanline.console import Console
+
+Event = dict[str, Any]
+
+_REFUSALS_EVERY: Final = 1.0
+"""Seconds between two lines about refused clients: who connects a thousand times must not fill the screen."""
+
+
+class Report:
+    """Shows events, and counts.
+
+    Args:
+        console: where.
+        is_verbose: whether the traceback of a handler's mistake is shown.
+    """
+
+    def __init__(self, console: Console, *, is_verbose: bool = False) -> None:
+        self._console = console
+        self._is_verbose = is_verbose
+        self._began = time.monotonic()
+        self._clients = self._received = self._sent = self._refused = 0
+        self._refusals_due = 0.0
+        self._refusals_unsaid = 0
+
+    def tell(self, event: Event) -> None:
+        """Shows one event, at once, and counts it."""
+        kind = event["event"]
+        if kind == "came":
+            self._clients += 1
+        elif kind == "left":
+            self._received += event["received_messages"]
+            self._sent += event["sent_messages"]
+        elif kind == "refused":
+            self._refused += 1
+        if self._console.wants_json:
+            self._console.json({**event, "time": time.strftime("%Y-%m-%dT%H:%M:%S%z")})
+        else:
+            self._show(kind, event)
+        self._console.flush()
+
+    def summary(self) -> None:
+        """The last line."""
+        seconds = time.monotonic() - self._began
+        if self._console.wants_json:
+            self._console.json(
+                {
+                    "event": "stopped",
+                    "clients": self._clients,
+                    "refused": self._refused,
+                    "received_messages": self._received,
+                    "sent_messages": self._sent,
+                    "seconds": round(seconds, 3),
+                }
+            )
+            return
+        if self._refusals_unsaid:
+            self._say_refusals()
+        clients = _("1 client") if self._clients == 1 else _("{count} clients").format(count=self._clients)
+        text = _("stopped after {time}: {clients}, {received} in, {sent} out").format(
+            time=show_duration(seconds), clients=clients, received=_messages(self._received), sent=self._sent
+        )
+        if self._refused:
+            text += _(", {refused} refused").format(refused=self._refused)
+        self._console.line(Painted(text, "bold"))
+
+    def _show(self, kind: str, event: Event) -> None:
+        match kind:
+            case "came":
+                self._line(event["client"], Painted(_(" came"), "green"))
+            case "left":
+                self._left(event)
+            case "message":
+                self._message(event)
+            case "refused":
+                self._refusal(event)
+            case _other:
+                self._line(Painted(event["text"], "yellow"))
+
+    def _left(self, event: Event) -> None:
+        figures = _("{received} in, {sent} out, {time}").format(
+            received=_messages(event["received_messages"]), sent=event["sent_messages"], time=_lasting(event["seconds"])
+        )
+        style: Style = "red" if event["why"] == "failed" else "yellow"
+        self._line(
+            event["client"], Painted(_(" left: "), "yellow"), Painted(clean(event["reason"]), style),
+            Painted(f" ({figures})", "dim"),
+        )  # fmt: skip
+        if self._is_verbose and event.get("traceback"):
+            self._console.line(Painted(event["traceback"].rstrip("\n"), "dim"))
+
+    def _message(self, event: Event) -> None:
+        arrow = "->" if event["direction"] == "in" else "<-"
+        parts: list[str | Painted] = [event["client"], Painted(f" {arrow} ", "cyan"), _shown(event)]
+        if event["is_cut"]:
+            parts.append(Painted(_(" ... ({size} bytes in all)").format(size=event["size_bytes"]), "dim"))
+        self._line(*parts)
+
+    def _refusal(self, event: Event) -> None:
+        self._refusals_unsaid += 1
+        now = time.monotonic()
+        if now >= self._refusals_due:
+            self._refusals_due = now + _REFUSALS_EVERY
+            limit = _("as many clients as allowed are here: {limit}").format(limit=event["limit"])
+            self._line(event["client"], Painted(_(" refused: "), "red"), limit)
+            self._refusals_unsaid -= 1
+            if self._refusals_unsaid:
+                self._say_refusals()
+
+    def _say_refusals(self) -> None:
+        self._line(Painted(_("{count} more were refused").format(count=self._refusals_unsaid), "red"))
+        self._refusals_unsaid = 0
+
+    def _line(self, *parts: str | Painted) -> None:
+        self._console.line(Painted(time.strftime("%H:%M:%S "), "dim"), *parts)
+
+
+def _shown(event: Event) -> str:
+    """The message as text on one line: line ends and controls visible, other bytes as escapes."""
+    if event["encoding"] == "utf-8":
+        return clean(event["message"])
+    import base64
+
+    return clean(base64.b64decode(event["message"]).decode("utf-8", "backslashreplace"))
+
+
+def _messages(count: int) -> str:
+    return _("1 message") if count == 1 else _("{count} messages").format(count=count)
+
+
+def _lasting(seconds: float) -> str:
+    return f"{seconds:.1f} s" if seconds < 10 else show_duration(seconds)
