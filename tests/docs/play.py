@@ -50,6 +50,7 @@ _PREAMBLE = """
 _background() {
     local log=$1 lines=$2
     shift 2
+    : > "$log"
     "$@" > "$log" 2>&1 &
     _left="$_left $!"
     for _ in $(seq 200); do
