@@ -39,7 +39,7 @@ class DatagramChannel(Channel):
         place: where to send to on a shared socket; None on a connected one.
         came_to: the address of this machine that the peer asked, as `UdpSocket.send` takes it.
         limits: `drain` is used here.
-        on_gone: called once when this channel is over, on the serving side; None: the socket is this channel's own.
+        leave: called once when this channel is over, on the serving side; None: the socket is this channel's own.
     """
 
     __slots__ = (
@@ -48,7 +48,7 @@ class DatagramChannel(Channel):
         "place",
         "came_to",
         "_limits",
-        "_on_gone",
+        "_leave",
         "_waiting_bytes",
         "_trouble",
         "_dropped",
@@ -64,7 +64,7 @@ class DatagramChannel(Channel):
         *,
         came_to: bytes = b"",
         limits: Limits = LAN,
-        on_gone: Callable[[DatagramChannel], None] | None = None,
+        leave: Callable[[DatagramChannel], None] | None = None,
     ) -> None:
         super().__init__()
         self._driver = driver
@@ -72,7 +72,7 @@ class DatagramChannel(Channel):
         self.place = place
         self.came_to = came_to
         self._limits = limits
-        self._on_gone = on_gone
+        self._leave = leave
         self._waiting_bytes = 0
         self._trouble: LanlineError | None = None
         self._dropped = self._truncated = self._undelivered = 0
@@ -152,7 +152,7 @@ class DatagramChannel(Channel):
 
     async def close(self) -> None:
         """Closes, once the system has taken what was sent, or after `limits.drain` seconds. The peer is not told."""
-        is_own = self._on_gone is None
+        is_own = self._leave is None
         if is_own:
             self._close_here()
             await self._driver.close(drain=self._limits.drain)
@@ -223,10 +223,10 @@ class DatagramChannel(Channel):
         if self._is_gone:
             return
         self._close_here()
-        if self._on_gone is None:
+        if self._leave is None:
             self._driver.abort()
         else:
-            self._on_gone(self)
+            self._leave(self)
         self._be_gone()
 
 

@@ -136,7 +136,7 @@ class DatagramListener:
             sender,
             came_to=came_to,
             limits=self._limits,
-            on_gone=self._gone,
+            leave=self._gone,
         )
         self._accepted += 1
         self._channels[sender] = channel, now

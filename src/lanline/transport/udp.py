@@ -259,7 +259,7 @@ class UdpDriver:
         sock, limit, figures, answer = self.port.sock, self.port.max_datagram_bytes, self.figures, self._answer
         assert answer is not None, "chosen where there is one"
         receive_message, send_message, way_back = sock.recvmsg, sock.sendmsg, self.port.way_back
-        known, address_of = self.port.addresses, self.port.address_of
+        known, ways, address_of = self.port.addresses, self.port.ways_back, self.port.address_of
         control_bytes, (level, kind) = self.port.control_bytes, self.port.pktinfo
         for count in range(_BATCH):
             try:
@@ -281,7 +281,7 @@ class UdpDriver:
                 return
             if reply is None:
                 continue
-            came_to = way_back(control)
+            came_to = (ways.get(control[0][2]) if control else None) or way_back(control)
             try:
                 if self._unsent or not came_to:
                     self._send_reply(reply, sender, came_to)

@@ -90,7 +90,9 @@ class UdpSocket:
         self.control_bytes = _ask_for_local_address(sock) if self.is_everywhere else 0
         """What to set aside beside each datagram for `way_back`."""
 
-        self._ways_back: dict[bytes, bytes] = {}
+        self.ways_back: dict[bytes, bytes] = {}
+        """What `way_back` has found lately, by what came beside the datagram."""
+
         self._places: dict[Address, Place] = {}
         self.addresses: dict[Place, Address] = {}
         """What `address_of` has found lately: for a loop in which a call less counts."""
@@ -214,11 +216,11 @@ class UdpSocket:
         """Of what came beside a datagram, the address of this machine it came to, as `send` takes it."""
         for level, kind, data in control:
             if (level, kind) == self.pktinfo:
-                known = self._ways_back.get(data)
+                known = self.ways_back.get(data)
                 if known is None:
-                    if len(self._ways_back) >= _KNOWN_ADDRESSES:
-                        self._ways_back.clear()
-                    known = self._ways_back[data] = _way_back_ipv6(data) if self._is_ipv6 else _way_back_ipv4(data)
+                    if len(self.ways_back) >= _KNOWN_ADDRESSES:
+                        self.ways_back.clear()
+                    known = self.ways_back[data] = _way_back_ipv6(data) if self._is_ipv6 else _way_back_ipv4(data)
                 return known
         return b""
 
