@@ -11,21 +11,32 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from lanline.address import Address
+from lanline.errors import AddressError, UsageError
 from lanline.limits import LAN, Limits
 from lanline.transport import sockets
 from lanline.transport.failures import translate_connect
 from lanline.transport.wire import PlainWire, Wire
 
 if TYPE_CHECKING:
+    import socket
     import ssl
 
     from lanline.framing.base import Framing
     from lanline.link.blockingchannel import Channel
+    from lanline.link.blockingdatagramsocket import DatagramSocket
+    from lanline.link.blockinghandlers import Handled
     from lanline.link.blockinglink import Call, Link
+    from lanline.link.blockingserver import Server
 
-__all__ = ["connect", "connect_link", "Channel", "Link", "Call"]
+__all__ = ["connect", "connect_link", "serve", "bind", "Channel", "Server", "DatagramSocket", "Link", "Call"]
 
-_HOMES: Final = {"Channel": "blockingchannel", "Link": "blockinglink", "Call": "blockinglink"}
+_HOMES: Final = {
+    "Channel": "blockingchannel",
+    "Server": "blockingserver",
+    "DatagramSocket": "blockingdatagramsocket",
+    "Link": "blockinglink",
+    "Call": "blockinglink",
+}
 
 
 def __getattr__(name: str) -> object:
@@ -51,8 +62,9 @@ def connect(
     """A channel to whoever serves this address: `with blocking.connect("tcp://pc7:9000", framing=Lines()) as channel`.
 
     Args:
-        address: tcp, tls or unix. Not mem, which belongs to an event loop.
-        framing: how messages lie in the stream; Raw (whatever one read delivers) by default.
+        address: tcp, tls, unix or udp. Not mem, which belongs to an event loop.
+        framing: how messages lie in the stream; Raw (whatever one read delivers) by default. Over udp one datagram is
+            one message, whatever the framing.
         tls: speaks TLS with this context; for tls:// the authorities of this system are believed by default.
         server_name: the name the server's certificate must bear; the host of the address by default.
         timeout: seconds until the connection is there, TLS included; name lookup is not, as it cannot be interrupted.
@@ -61,11 +73,17 @@ def connect(
     Raises:
         AddressError, ConnectFailed: see there.
     """
-    from lanline.framing.raw import Raw  # here, not above, as the next: links never need them
+    where = _parsed(address)
+    if where.scheme == "udp":
+        from lanline.link.blockingdatagrams import DatagramChannel  # here, not above, as all these: links need none
+        from lanline.transport.datagrams import open_connected
+
+        port = open_connected(where)
+        return DatagramChannel(port, port.peer or where)
+    from lanline.framing.raw import Raw
     from lanline.link.blockingstream import StreamChannel
     from lanline.transport.peernames import peer_text
 
-    where = address if isinstance(address, Address) else Address.parse(address)
     wire = _connected(where, tls, server_name, timeout)
     return StreamChannel(wire, framing or Raw(), peer_text(wire.sock, is_tls=wire.is_tls) or str(where), limits)
 
@@ -90,12 +108,80 @@ def connect_link(
     """
     from lanline.link.blockinglink import Link  # here, not above: channels never need it
 
-    where = address if isinstance(address, Address) else Address.parse(address)
+    where = _parsed(address)
     deadline = time.monotonic() + timeout
     wire = _connected(where, tls, server_name, timeout)
     link = Link(wire, str(where), keepalive=where.scheme != "unix", limits=limits)
     link.wait_welcomed(deadline)
     return link
+
+
+def serve(
+    what: Handled,
+    *addresses: str | Address | socket.socket,
+    framing: Framing | None = None,
+    tls: ssl.SSLContext | None = None,
+    limits: Limits | None = None,
+) -> Server:
+    """Serves a handler at all these addresses: `with blocking.serve(upper, "tcp://:9000", framing=Lines()) as server`.
+
+    Each client is served in a thread of its own; accepting happens in another one, so the block goes on at once.
+    `server.wait_closed()` in it serves until Ctrl-C.
+
+    Args:
+        what: a plain function over a Channel; an object with `def handle(self, channel)`, which all clients share; a
+            class with that method, made anew for each client, without arguments. Over udp there is a channel for each
+            sender. An object that has `def answer(self, message: bytes, sender: Address) -> bytes | None` besides is
+            asked for each datagram directly, in the thread that reads them: nothing is kept about senders, and None is
+            no answer.
+        addresses: `tcp://:9000` is loopback, `tcp://*:9000` every interface, port 0 any free one. A socket that
+            listens already does as well; the server closes it. Not mem, which belongs to an event loop.
+        framing: how a handler's messages lie in the stream; Raw (whatever one read delivers) by default.
+        tls: makes every connection TLS; `server_context` of `lanline.transport.tlscontext` makes one.
+        limits: connections, sizes, times; by default those of handlers (PLAIN), but 2,048 clients.
+
+    Returns:
+        A Server, to be entered or started.
+
+    Raises:
+        AddressError: an address is none. UsageError: no address, or what is served is no plain handler.
+    """
+    from lanline.framing.raw import Raw
+    from lanline.link.blockingserver import THREADS, Server
+
+    if not addresses:
+        raise UsageError("serve needs at least one address, such as tcp://127.0.0.1:9000")
+    wanted = [_parsed(one) if isinstance(one, str | Address) else one for one in addresses]
+    return Server(what, wanted, framing=framing or Raw(), tls=tls, limits=limits or THREADS)
+
+
+def bind(address: str | Address, *, max_datagram_bytes: int | None = None) -> DatagramSocket:
+    """A UDP socket of one's own: `with blocking.bind("udp://*:9529") as socket`, or close it yourself.
+
+    Args:
+        address: `udp://:9529` is loopback, `udp://*:9529` every interface, port 0 any free one. A name that stands for
+            several addresses is served at the first one only; `serve` takes all.
+        max_datagram_bytes: a longer datagram is told as DatagramTruncated; 1 to 65,507, which is the default.
+
+    Raises:
+        AddressError, UsageError: see there. ListenFailed: the address cannot be had; the process that has the port is
+            named where that can be known.
+    """
+    from lanline.link.blockingdatagramsocket import DatagramSocket
+    from lanline.transport.datagrams import MAX_DATAGRAM_BYTES, open_bound
+
+    limit = MAX_DATAGRAM_BYTES if max_datagram_bytes is None else max_datagram_bytes
+    return DatagramSocket(open_bound(_parsed(address), max_datagram_bytes=limit))
+
+
+def _parsed(address: str | Address) -> Address:
+    where = Address.parse(address) if isinstance(address, str) else address
+    if where.scheme == "mem":
+        raise AddressError(
+            f"{where} belongs to an event loop, and the blocking functions have none",
+            advice="use tcp://127.0.0.1:0 in a test: any free port, which `server.addresses` tells.",
+        )
+    return where
 
 
 def _connected(where: Address, tls: ssl.SSLContext | None, server_name: str | None, timeout: float) -> Wire:

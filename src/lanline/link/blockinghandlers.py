@@ -63,6 +63,6 @@ def _check(what: object, complaint: str) -> Handler:
             advice=f"write def {name}(...) without async, or serve it with lanline.serve.",
         )
     if not callable(what):
-        raise UsageError(complaint, advice="serve a function: def handler(channel): ...")
+        raise UsageError(complaint, advice="serve a function, def handler(channel): ...; services need lanline.serve.")
     handler: Handler = what
     return handler

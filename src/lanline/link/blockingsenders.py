@@ -69,19 +69,14 @@ class Senders:
 
     def run(self) -> None:
         """Reads, in the calling thread, until `stop` was called from another."""
-        try:
-            while not self._waker.is_awake:
-                is_readable = bool(self._waker.wait(self._forget_the_silent()))
-                for _ in range(_BATCH if is_readable else 0):
-                    if not self._read_one():
-                        break
-        finally:
-            self._waker.close()
-            self._quiet.flush(time.monotonic())
+        while not self._waker.is_awake:
+            is_readable = bool(self._waker.wait(self._forget_the_silent()))
+            for _ in range(_BATCH if is_readable else 0):
+                if not self._read_one():
+                    break
 
     def stop(self) -> None:
-        """Ends `run`: every channel ends once what came for it has been received. They may still send. Once, while
-        `run` is running or is about to."""
+        """Ends `run`: every channel ends once what came for it has been received. They may still send."""
         self._waker.wake()
         with self._lock:
             channels = [channel for channel, _ in self._channels.values()]
@@ -90,10 +85,12 @@ class Senders:
             channel.end_receiving("the server is stopping")
 
     def release(self) -> None:
-        """Gives the port back. Once `run` has ended, and the handlers have."""
+        """Gives the port back. Once `run` has ended, and the handlers have, or never began."""
         for channel in list(self._unfinished):
             channel.abort()
         self._port.close()
+        self._waker.close()
+        self._quiet.flush(time.monotonic())
 
     # -- one datagram --------------------------------------------------------------------------------------
 

@@ -47,23 +47,20 @@ class Acceptor:
 
     def run(self) -> None:
         """Accepts, in the calling thread, until `stop` was called from another."""
-        try:
-            while not self._waker.is_awake:
-                for sock in self._waker.wait(None):
-                    if not self._accept_some(sock):
-                        self._rest()
-        finally:
-            self._reserve.close()
-            self._waker.close()
-            self._quiet.flush(time.monotonic())
+        while not self._waker.is_awake:
+            for sock in self._waker.wait(None):
+                if not self._accept_some(sock):
+                    self._rest()
 
     def stop(self) -> None:
-        """Ends `run`; what waits in the queues stays there. Once, while `run` is running or is about to."""
+        """Ends `run`; what waits in the queues stays there."""
         self._waker.wake()
 
-    def warn(self, kind: str, text: str) -> None:
-        """One line in the log, at most one a second of each kind. From within `take`."""
-        self._quiet.warn(kind, text, time.monotonic())
+    def close(self) -> None:
+        """Gives back what this took for itself. Once `run` has ended, or never began."""
+        self._reserve.close()
+        self._waker.close()
+        self._quiet.flush(time.monotonic())
 
     def _accept_some(self, sock: socket.socket) -> bool:
         """False: the system has not what a connection takes, and time must pass."""
@@ -76,7 +73,8 @@ class Acceptor:
                 continue  # it left while it waited in the queue
             except OSError as error:
                 self.accept_errors += 1
-                self.warn("accept", f"accept on {sock.getsockname()}: {error.strerror}")
+                text = f"accept on {sock.getsockname()}: {error.strerror}"
+                self._quiet.warn("accept", text, time.monotonic())
                 if error.errno in SHORTAGES and self._reserve.refuse_one(sock):
                     self.refused += 1
                     continue
