@@ -4,7 +4,6 @@ python examples/acknowledge_server.py udp://127.0.0.1:9002
 python examples/acknowledge_client.py udp://127.0.0.1:9002 'open the door' 'close the door'
 """
 
-import contextlib
 import sys
 
 from lanline import blocking
@@ -25,6 +24,6 @@ def obey(channel: blocking.Channel) -> None:
 if __name__ == "__main__":
     if len(sys.argv) != 2:
         sys.exit("usage: python acknowledge_server.py ADDRESS")
-    with contextlib.suppress(KeyboardInterrupt), blocking.serve(obey, sys.argv[1]) as server:
+    with blocking.serve(obey, sys.argv[1]) as server:
         print("serving", *server.addresses)
         server.wait_closed()

@@ -4,7 +4,6 @@ python examples/addresses.py serve tcp://*:9010 udp://*:9010
 python examples/addresses.py tcp://127.0.0.1:9010
 """
 
-import contextlib
 import sys
 
 from lanline import Lines, blocking
@@ -31,5 +30,4 @@ def main() -> None:
 if __name__ == "__main__":
     if len(sys.argv) < 2:
         sys.exit("usage: python addresses.py [serve] ADDRESS...")
-    with contextlib.suppress(KeyboardInterrupt):
-        main()
+    main()

@@ -4,7 +4,6 @@ python examples/file_receive.py tcp://127.0.0.1:9007 inbox
 python examples/file_send.py tcp://127.0.0.1:9007 picture.png
 """
 
-import contextlib
 import os
 import sys
 import tempfile
@@ -32,7 +31,6 @@ def receive(channel: blocking.Channel) -> None:
 if __name__ == "__main__":
     if len(sys.argv) != 3:
         sys.exit("usage: python file_receive.py ADDRESS FOLDER")
-    server = blocking.serve(receive, sys.argv[1], framing=LengthPrefixed())
-    with contextlib.suppress(KeyboardInterrupt), server:
+    with blocking.serve(receive, sys.argv[1], framing=LengthPrefixed()) as server:
         print("serving", *server.addresses)
         server.wait_closed()

@@ -6,7 +6,6 @@ python examples/ipv6.py 'tcp://[::1]:9009'
 python examples/ipv6.py 'tcp://[fe80::1%eth0]:9009'          a neighbour, over eth0
 """
 
-import contextlib
 import sys
 
 from lanline import Lines, blocking
@@ -32,5 +31,4 @@ def main() -> None:
 if __name__ == "__main__":
     if len(sys.argv) < 2:
         sys.exit("usage: python ipv6.py [serve] ADDRESS")
-    with contextlib.suppress(KeyboardInterrupt):
-        main()
+    main()

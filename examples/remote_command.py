@@ -6,7 +6,6 @@ python examples/remote_command.py tcp://127.0.0.1:9005 date
 A study without keys: whoever reaches the port may ask. The real thing is `lanline run`, with roles, policy and audit.
 """
 
-import contextlib
 import subprocess
 import sys
 
@@ -28,8 +27,7 @@ if __name__ == "__main__":
     if len(sys.argv) != 3:
         sys.exit("usage: python remote_command.py serve ADDRESS, or: python remote_command.py ADDRESS NAME")
     if sys.argv[1] == "serve":
-        server = blocking.serve(obey, sys.argv[2], framing=LengthPrefixed())
-        with contextlib.suppress(KeyboardInterrupt), server:
+        with blocking.serve(obey, sys.argv[2], framing=LengthPrefixed()) as server:
             print("serving", *server.addresses)
             server.wait_closed()
     else:

@@ -4,7 +4,6 @@ python examples/unix_pair.py serve unix://pair.sock
 python examples/unix_pair.py unix://pair.sock
 """
 
-import contextlib
 import os
 import sys
 
@@ -32,5 +31,4 @@ def main() -> None:
 if __name__ == "__main__":
     if len(sys.argv) < 2 or (sys.argv[1] == "serve" and len(sys.argv) != 3):
         sys.exit("usage: python unix_pair.py [serve] ADDRESS")
-    with contextlib.suppress(KeyboardInterrupt):
-        main()
+    main()

@@ -156,7 +156,7 @@ class DatagramChannel(Channel):
             self._count(trouble)
             raise
         if received is None:
-            return False
+            return self._closed_here  # woken by that: whoever asked looks again, and finds it closed
         if not self._closed_here:  # else it is no datagram, but what waking up looks like
             self._received_messages += 1
             self._received_bytes += len(received.message)

@@ -97,6 +97,9 @@ class UdpSocket:
         self.addresses: dict[Place, Address] = {}
         """What `address_of` has found lately: for a loop in which a call less counts."""
 
+        self.is_over = False
+        """Whether nobody shall wait for it any more: set by whoever closes it from another thread."""
+
         self.undelivered: deque[tuple[LanlineError, Place | None]] = deque(maxlen=_KEPT_ERRORS)
         """What is known of datagrams that did not arrive, and not yet told; and whom each was meant for, if that is
         known."""

@@ -52,7 +52,7 @@ def receive_within(port: UdpSocket, deadline: float | None) -> Received | None:
         deadline: on the monotonic clock; None for ever.
 
     Returns:
-        None when the time was over. After `wake` it may be a datagram that nobody sent.
+        None when the time was over, or after `wake`; some systems then give a datagram that nobody sent.
 
     Raises:
         LanlineError: as `UdpSocket.receive` does.
@@ -62,12 +62,13 @@ def receive_within(port: UdpSocket, deadline: float | None) -> Received | None:
         try:
             return port.receive()
         except BlockingIOError:
-            if not is_ready:
+            if not is_ready or port.is_over:
                 return None
 
 
 def wake(port: UdpSocket) -> None:
     """Wakes whoever waits for this socket, in this thread or in another; it is of no use any more."""
+    port.is_over = True  # before the wake-up: Linux says "readable" from then on, and gives nothing
     try:
         port.sock.shutdown(socket.SHUT_RDWR)
     except OSError:

@@ -1,0 +1,1 @@
+"""Every file of examples/ is run, as a reader would run it."""

@@ -1,0 +1,1 @@
+"""Tests against programs that know nothing of lanline."""
