@@ -17,7 +17,7 @@ from lanline.limits import PLAIN
 from lanline.link import datagramlistener
 from lanline.link.channel import Channel
 from lanline.link.client import connect, connect_link
-from lanline.link.datagramlistener import is_datagrams, ports_of
+from lanline.link.datagramlistener import DatagramListener, is_datagrams, ports_of
 from lanline.link.server import Server, serve
 from lanline.transport.datagrams import UdpSocket, open_bound, open_connected
 from lanline.transport.tls import client_context
@@ -277,6 +277,23 @@ def test_a_sender_that_refuses_its_answer_is_told_to_its_handler_alone(run: Run[
                 assert text.startswith("DatagramRefused")
                 assert str(gone) in text
                 assert told.empty()
+
+    run(main())
+
+
+def test_a_refusal_does_not_end_a_handler_that_answers_in_a_loop(run: Run[Any]) -> None:
+    async def main() -> None:
+        counter = Counter()
+        async with asyncio.timeout(PATIENCE), serve(counter, "udp://127.0.0.1:0") as server:
+            with open_bound(Address.parse("udp://127.0.0.1:0")) as hasty:
+                place, own = hasty.place_of(server.addresses[0]), hasty.address
+                hasty.send(b"x", place)
+            listener = server._listeners[0]
+            assert isinstance(listener, DatagramListener)
+            await until(lambda: listener._driver.figures.undelivered == 1)
+            with open_bound(own) as again:
+                again.send(b"x", place)
+                assert await answer_to(again) == b"2 x"
 
     run(main())
 

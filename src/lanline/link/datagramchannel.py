@@ -83,11 +83,10 @@ class DatagramChannel(Channel):
         """See `Channel.send`. One message is one datagram, sent at once, up to 65,507 bytes.
 
         Raises:
-            DatagramRefused: an earlier datagram was refused, and nobody was told yet; this one was not sent.
-            TransportError: it cannot leave this machine, or an earlier one did not arrive.
+            DatagramRefused: on a channel of `connect`, an earlier datagram was refused, and nobody was told yet; this
+                one was not sent. On the serving side only `receive` tells: one forged refusal must not end a handler.
+            TransportError: it cannot leave this machine, or as above an earlier one did not arrive.
         """
-        if self._trouble is not None:
-            raise self._told()
         if not self._driver.has_room:
             await self._driver.wait_room()
         self.send_now(message)
@@ -96,7 +95,7 @@ class DatagramChannel(Channel):
         """See `Channel.send_now`, and `send`. BufferFull: 256 datagrams wait for this machine's network."""
         if self._closed_here or self._driver.is_closed:
             raise self._cannot_send()
-        if self._trouble is not None:
+        if self._trouble is not None and self._leave is None:
             raise self._told()
         self._driver.send(message, self.place, self.came_to)
         self._sent_messages += 1
