@@ -61,7 +61,10 @@ def _loaded_by(statement: str) -> set[str]:
     return set(done.stdout.split())
 
 
-@pytest.mark.parametrize("module", ["lanline", "lanline.link.blocking", "lanline.ui.cli", "lanline.services.run.words"])
+@pytest.mark.parametrize(
+    "module",
+    ["lanline", "lanline.link.blocking", "lanline.ui.cli", "lanline.services.run.words", "lanline.services.talk.words"],
+)
 def test_what_a_quick_word_imports_is_quick_to_load(module: str) -> None:
     assert not _loaded_by(f"import {module}")
 

@@ -75,12 +75,13 @@ class Person:
         """Presses these keys."""
         os.write(self._head, keys)
 
-    def sees(self, *lines: str) -> None:
-        """Waits until these are whole lines of the screen, in this order, directly one below the other."""
+    def sees(self, *lines: str) -> bool:
+        """Waits until these are whole lines of the screen, in this order, directly one below the other; True then."""
         wanted = list(lines)
         deadline = time.monotonic() + PATIENCE
         while not any(self._seen()[at : at + len(wanted)] == wanted for at in range(len(self._seen()))):
             assert self._read(deadline), f"never seen: {wanted}; the screen: {self._seen()}"
+        return True
 
     def ends(self, code: int = 0) -> list[str]:
         """Waits until the word has ended with this code, and its terminal is as it was; the screen."""

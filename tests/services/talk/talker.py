@@ -1,4 +1,4 @@
-"""`lanline talk` as a process with pipes at all ends, for tests from outside."""
+"""Programs with pipes at all ends, for talks seen from outside: `lanline talk`, and whoever talks with it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import IO, Self, TypeVar
 
@@ -21,21 +21,22 @@ PATIENCE = 15.0
 """Seconds for anything to happen."""
 
 
-class Talker:
-    """A process of `lanline talk`, ended when the block is left.
+class Program:
+    """A process, ended when the block is left. `out` and `err` hold what it has printed so far.
 
     Args:
-        arguments: behind `talk`.
+        command: the program and its arguments.
         stdin: what it reads; a pipe that `type` writes to by default.
+        setting: more of its environment.
     """
 
-    def __init__(self, *arguments: str, stdin: int | IO[bytes] = subprocess.PIPE, **more: str) -> None:
+    def __init__(self, command: Sequence[str], *, stdin: int | IO[bytes] = subprocess.PIPE, **setting: str) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "lanline", "talk", *arguments],
+            command,
             stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env=environment(HOME=os.environ["HOME"], **more),
+            env=environment(HOME=os.environ["HOME"], **setting),
             start_new_session=True,
         )
         assert self.process.stdout is not None and self.process.stderr is not None
@@ -58,17 +59,6 @@ class Talker:
             if stream is not None:
                 stream.close()
 
-    @property
-    def address(self) -> str:
-        """Where it waits, as soon as it has said so."""
-        found = self._until(lambda: re.search(rb"waiting at (\S+) ", self.err), "waiting at")
-        return found[1].decode()
-
-    @property
-    def port(self) -> int:
-        """The port of `address`."""
-        return int(self.address.rpartition(":")[2])
-
     def type(self, data: bytes) -> None:
         """Writes to its standard input."""
         assert self.process.stdin is not None
@@ -80,13 +70,19 @@ class Talker:
         assert self.process.stdin is not None
         self.process.stdin.close()
 
-    def says(self, text: str) -> None:
-        """Waits until this is on its standard output."""
-        self._until(lambda: text.encode() in self.out or None, text)
+    def close_output(self) -> None:
+        """Reads its standard output no more, as `head` does when it has enough."""
+        assert self.process.stdout is not None
+        self._selector.unregister(self.process.stdout)
+        self.process.stdout.close()
 
-    def notes(self, text: str, times: int = 1) -> None:
-        """Waits until this is on its standard error, so many times."""
-        self._until(lambda: self.err.count(text.encode()) >= times or None, text)
+    def says(self, text: str) -> bool:
+        """Waits until this is on its standard output; True then."""
+        return self._until(lambda: text.encode() in self.out or None, text)
+
+    def notes(self, text: str, times: int = 1) -> bool:
+        """Waits until this is on its standard error, so many times; True then."""
+        return self._until(lambda: self.err.count(text.encode()) >= times or None, text)
 
     def signal(self, number: signal.Signals) -> None:
         """Sends it a signal."""
@@ -116,3 +112,21 @@ class Talker:
             setattr(self, key.data, getattr(self, key.data) + data)
             if not data:
                 self._selector.unregister(key.fileobj)
+
+
+class Talker(Program):
+    """A process of `lanline talk` with these arguments; `stdin` and the rest as for `Program`."""
+
+    def __init__(self, *arguments: str, stdin: int | IO[bytes] = subprocess.PIPE, **setting: str) -> None:
+        super().__init__([sys.executable, "-m", "lanline", "talk", *arguments], stdin=stdin, **setting)
+
+    @property
+    def address(self) -> str:
+        """Where it waits, as soon as it has said so."""
+        found = self._until(lambda: re.search(rb"waiting at (\S+) ", self.err), "waiting at")
+        return found[1].decode()
+
+    @property
+    def port(self) -> int:
+        """The port of `address`."""
+        return int(self.address.rpartition(":")[2])

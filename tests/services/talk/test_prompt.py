@@ -11,16 +11,16 @@ from tests.services.talk.talker import Talker
 
 def test_what_comes_in_does_not_destroy_the_line_being_typed() -> None:
     with Talker("-l", "tcp://:0") as other, Person(other.address) as person:
-        person.sees(f"talking with {other.address}; q alone ends it", ">")
+        assert person.sees(f"talking with {other.address}; q alone ends it", ">")
         person.type("half 一半".encode())
-        person.sees("> half 一半")
+        assert person.sees("> half 一半")
         other.type("first 你好\nsecond\n".encode())
-        person.sees("< first 你好", "< second", "> half 一半")
+        assert person.sees("< first 你好", "< second", "> half 一半")
         person.type(b" done" + ENTER)
-        person.sees("< second", "> half 一半 done", ">")
-        other.says("half 一半 done\n")
+        assert person.sees("< second", "> half 一半 done", ">")
+        assert other.says("half 一半 done\n")
         other.type(b"third\n")
-        person.sees("> half 一半 done", "< third", ">")
+        assert person.sees("> half 一半 done", "< third", ">")
         person.type(b"q" + ENTER)
         assert person.ends()[-2:] == ["> q", "you have ended the talk"]
         other.ends()
@@ -30,59 +30,59 @@ def test_a_line_longer_than_the_screen_is_wide_stays_whole() -> None:
     long = "中文字符" * 30
     wrapped = "> " + long[:49], long[49:99], long[99:]
     with Talker("-l", "tcp://:0") as other, Person(other.address) as person:
-        person.sees(">")
+        assert person.sees(">")
         person.type(long.encode())
-        person.sees(*wrapped)
+        assert person.sees(*wrapped)
         other.type(b"in between\n")
-        person.sees("< in between", *wrapped)
+        assert person.sees("< in between", *wrapped)
         person.type(ENTER)
-        other.says(long + "\n")
+        assert other.says(long + "\n")
 
 
 def test_pasted_lines_are_sent_as_they_are_when_enter_is_pressed() -> None:
     with Talker("-l", "tcp://:0") as other, Person(other.address) as person:
-        person.sees(">")
+        assert person.sees(">")
         person.type(pasted("one\nq\n二"))
-        person.sees("> one", "q", "二")
+        assert person.sees("> one", "q", "二")
         person.type(ENTER)
-        other.says("one\nq\n二\n")
+        assert other.says("one\nq\n二\n")
         other.type(b"still here\n")
-        person.sees("< still here", ">")
+        assert person.sees("< still here", ">")
 
 
 def test_keys_edit_the_line_and_the_arrow_brings_back_the_one_before() -> None:
     with Talker("-l", "tcp://:0") as other, Person(other.address) as person:
-        person.sees(">")
+        assert person.sees(">")
         person.type("错x".encode() + b"\x7f\x7f" + "对".encode() + ENTER)
-        other.says("对\n")
-        person.sees("> 对", ">")
+        assert other.says("对\n")
+        assert person.sees("> 对", ">")
         person.type(b"\x1b[A")
-        person.sees("> 对", "> 对")
+        assert person.sees("> 对", "> 对")
         person.type(ENTER)
-        other.says("对\n对\n")
+        assert other.says("对\n对\n")
 
 
 def test_a_burst_of_lines_is_shown_whole_above_the_line_being_typed() -> None:
     with Talker("-l", "tcp://:0") as other, Person(other.address) as person:
-        person.sees(">")
+        assert person.sees(">")
         person.type(b"typing")
-        person.sees("> typing")
+        assert person.sees("> typing")
         other.type(b"".join(b"line %d\n" % number for number in range(2000)))
-        person.sees(*[f"< line {number}" for number in range(2000)], "> typing")
+        assert person.sees(*[f"< line {number}" for number in range(2000)], "> typing")
 
 
 def test_escape_sequences_of_the_partner_do_nothing_to_the_terminal() -> None:
     with Talker("-l", "tcp://:0") as other, Person(other.address) as person:
-        person.sees(">")
+        assert person.sees(">")
         other.type(b"\x1b[2J\x1b]0;owned\x07\r> forged\n")
-        person.sees(r"< \x1b[2J\x1b]0;owned\x07", "< > forged", ">")
+        assert person.sees(r"< \x1b[2J\x1b]0;owned\x07", "< > forged", ">")
 
 
 @pytest.mark.parametrize(("key", "words"), [(CTRL_D, "the talk is over: Ctrl-D"), (CTRL_C, "the talk is over: Ctrl-C")])
 def test_ctrl_d_and_ctrl_c_end_it_with_a_word(key: bytes, words: str) -> None:
     with Talker("-l", "tcp://:0") as other, Person(other.address) as person:
         other.notes("talking with")
-        person.sees(">")
+        assert person.sees(">")
         person.type(key)
         assert person.ends()[-1] == words
         other.ends()
@@ -92,7 +92,7 @@ def test_ctrl_d_and_ctrl_c_end_it_with_a_word(key: bytes, words: str) -> None:
 def test_a_signal_from_elsewhere_leaves_the_terminal_as_it_was(number: signal.Signals) -> None:
     with Talker("-l", "tcp://:0") as other, Person(other.address) as person:
         person.type(b"half")
-        person.sees("> half")
+        assert person.sees("> half")
         person.signal(number)
         assert person.ends()[-2:] == [
             "> half",
@@ -103,7 +103,7 @@ def test_a_signal_from_elsewhere_leaves_the_terminal_as_it_was(number: signal.Si
 def test_the_partner_going_away_is_said_below_the_line_being_typed() -> None:
     with Talker("-l", "tcp://:0") as other, Person(other.address) as person:
         person.type(b"half a line")
-        person.sees("> half a line")
+        assert person.sees("> half a line")
         other.signal(signal.SIGKILL)
         assert person.ends()[-2:] == ["> half a line", f"{other.address} has closed the connection: the talk is over"]
 
@@ -112,13 +112,13 @@ def test_two_people_at_two_terminals() -> None:
     with Person("-l", "tcp://127.0.0.1:0", "--keep") as one:
         address = one.address
         with Person(address) as two:
-            two.sees(">")
+            assert two.sees(">")
             one.type("你好".encode() + ENTER)
-            two.sees("< 你好", ">")
+            assert two.sees("< 你好", ">")
             one.type(b"being typed")
-            one.sees("> being typed")
+            assert one.sees("> being typed")
             two.type(b"hello" + ENTER)
-            one.sees("< hello", "> being typed")
+            assert one.sees("< hello", "> being typed")
             two.type(b"Q" + ENTER)
             two.ends()
         one.type(CTRL_C)

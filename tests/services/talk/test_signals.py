@@ -24,9 +24,12 @@ def test_a_signal_ends_what_is_waited_for(number: signal.Signals) -> None:
 
 
 def test_what_ends_first_is_given() -> None:
+    async def work() -> str:
+        return "done"
+
     async def main() -> str:
         with Signals() as signals:
-            return await signals.unless_told(asyncio.sleep(0, "done"))
+            return await signals.unless_told(work())
 
     assert asyncio.run(main()) == "done"
 

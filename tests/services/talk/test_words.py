@@ -21,11 +21,11 @@ def free_port() -> int:
 
 def test_two_of_them_talk_until_one_says_q() -> None:
     with Talker("-l", "tcp://:0") as one, Talker(one.address) as two:
-        two.notes("talking with")
+        assert two.notes("talking with")
         one.type("你好\n".encode())
-        two.says("你好\n")
+        assert two.says("你好\n")
         two.type(b"hi\n\x1b[2J\n")
-        one.says("hi\n\\x1b[2J\n")
+        assert one.says("hi\n\\x1b[2J\n")
         two.type(b"q\n")
         assert (two.ends(), one.ends()) == ("你好\n", "hi\n\\x1b[2J\n")
         assert b"you have ended the talk" in two.err and b"has ended the talk" in one.err
@@ -38,8 +38,8 @@ def test_with_keep_one_talk_follows_another_and_ctrl_c_ends_the_waiting() -> Non
             with Talker(one.address) as two:
                 two.type(b"hello %d\nq\n" % number)
                 two.ends()
-            one.says(f"hello {number}\n")
-            one.notes("waiting at", times=number + 2)
+            assert one.says(f"hello {number}\n")
+            assert one.notes("waiting at", times=number + 2)
         one.signal(signal.SIGINT)
         assert one.ends(130) == "hello 0\nhello 1\n"
 
@@ -47,8 +47,8 @@ def test_with_keep_one_talk_follows_another_and_ctrl_c_ends_the_waiting() -> Non
 @pytest.mark.parametrize(("number", "word"), [(signal.SIGINT, "Ctrl-C"), (signal.SIGTERM, "SIGTERM")])
 def test_a_signal_during_a_talk_ends_it_with_a_word(number: signal.Signals, word: str) -> None:
     with Talker("-l", "tcp://:0") as one, Talker(one.address) as two:
-        one.notes("talking with")
-        two.notes("talking with")
+        assert one.notes("talking with")
+        assert two.notes("talking with")
         one.signal(number)
         one.ends()
         assert f"the talk is over: {word}" in one.err.decode()
@@ -58,7 +58,7 @@ def test_a_signal_during_a_talk_ends_it_with_a_word(number: signal.Signals, word
 
 def test_the_other_process_killed_ends_it_with_a_word() -> None:
     with Talker("-l", "tcp://:0") as one, Talker(one.address) as two:
-        two.notes("talking with")
+        assert one.notes("talking with") and two.notes("talking with")
         one.signal(signal.SIGKILL)
         two.ends()
         assert b"has closed the connection: the talk is over" in two.err
@@ -68,11 +68,19 @@ def test_a_file_is_sent_and_the_answer_still_heard(tmp_path: Path) -> None:
     file = tmp_path / "lines"
     file.write_bytes(b"line\n" * 20_000)
     with Talker("-l", "tcp://:0") as one, file.open("rb") as opened, Talker(one.address, stdin=opened) as two:
-        one.says("line\n" * 20_000)
+        assert one.says("line\n" * 20_000)
         one.type(b"all of it\n")
         assert two.ends() == "all of it\n"
         one.ends()
         assert b"has closed the connection" in one.err
+
+
+def test_in_a_pipe_no_line_editor_is_loaded() -> None:
+    with Talker("-l", "tcp://:0", PYTHONPROFILEIMPORTTIME="1") as one, Talker(one.address) as two:
+        two.type(b"q\n")
+        two.ends()
+        one.ends()
+        assert b"lanline.services.talk.talking" in one.err and b"prompt_toolkit" not in one.err
 
 
 def test_nobody_there_is_1_and_says_to_start_the_server_first() -> None:
@@ -84,17 +92,17 @@ def test_nobody_there_is_1_and_says_to_start_the_server_first() -> None:
 def test_retry_waits_for_the_other_side() -> None:
     port = free_port()
     with Talker(f"tcp://127.0.0.1:{port}", "--retry", "15") as one:
-        one.notes("trying again for 15 s")
+        assert one.notes("trying again for 15 s")
         with Talker("-l", f"tcp://127.0.0.1:{port}") as two:
-            two.notes("talking with")
+            assert two.notes("talking with")
             two.type(b"q\n")
             two.ends()
-        one.ends()
+        assert one.ends() == ""
 
 
 def test_for_programs_events_are_json_lines() -> None:
     with Talker("-l", "tcp://:0", "--json") as one:
-        one.says("waiting")
+        assert one.says("waiting")
         address = json.loads(one.out.splitlines()[0])["addresses"][0]
         with Talker(address) as two:
             two.type("hé\nq\n".encode())
@@ -141,7 +149,7 @@ def test_a_stale_socket_file_is_replaced_and_a_live_one_is_not(home: Path) -> No
         dead.bind(str(path))
         dead.listen()
     with Talker("-l", f"unix://{path}") as one:
-        one.notes("mode 0600: this user and root may connect")
+        assert one.notes("mode 0600: this user and root may connect")
         with Talker("-l", f"unix://{path}") as second:
             second.ends(1)
             assert b"is in use: another server listens there" in second.err
@@ -160,8 +168,8 @@ def test_a_stale_socket_file_is_replaced_and_a_live_one_is_not(home: Path) -> No
 def test_a_caller_that_hangs_up_at_once_does_not_end_the_waiting() -> None:
     with Talker("-l", "tcp://:0", stdin=subprocess.DEVNULL) as one:
         socket.create_connection(("127.0.0.1", one.port)).close()
-        one.notes("has called and hung up")
-        one.notes("waiting at", times=2)
+        assert one.notes("has called and hung up")
+        assert one.notes("waiting at", times=2)
         with Talker(one.address) as two:
             two.type(b"hello\nq\n")
             two.ends()
@@ -174,15 +182,13 @@ def test_a_closed_standard_input_is_an_input_that_has_ended() -> None:
         closed = subprocess.run(command, capture_output=True, timeout=15, check=False, env=_environment())
         assert closed.returncode == 0, closed.stderr
         assert b"the talk is over" in closed.stderr or b"has closed the connection" in closed.stderr
-        one.notes("has called and hung up")
+        assert one.notes("has called and hung up")
 
 
 def test_a_reader_that_has_gone_ends_it_quietly() -> None:
     with Talker("-l", "tcp://:0") as one, Talker(one.address) as two:
-        assert one.process.stdout is not None
-        two.notes("talking with")
-        one._selector.unregister(one.process.stdout)
-        one.process.stdout.close()
+        assert two.notes("talking with")
+        one.close_output()
         two.type(b"hello\n")
         assert one.process.wait(timeout=15) == 141
         two.ends()

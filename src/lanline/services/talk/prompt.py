@@ -1,8 +1,9 @@
 """The typist for a person at a terminal: a line editor whose line stays whole while the partner's lines come.
 
 prompt_toolkit edits the line: history, wide characters, pasted text. It draws the line being typed and nothing else;
-what a partner has said is printed through the console, above that line. Importing it takes as long as all the rest of
-lanline's start, so this file is loaded only where standard input and standard output are both terminals.
+what a partner has said is printed through the console, above that line. Importing it takes
+40 ms, nearly half as long again as the rest of a talk's start, so this file is loaded only where standard input and
+standard output are both terminals.
 
 Sources: prompt_toolkit's `run_in_terminal`; xterm's bracketed paste.
 """

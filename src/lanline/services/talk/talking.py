@@ -75,7 +75,7 @@ async def have_talk(settings: Settings, console: Console) -> int:
 def _typist(settings: Settings) -> Typist:
     if not settings.has_editor:
         return PlainTypist(settings.input)
-    from lanline.services.talk.prompt import PromptTypist  # here, not above: it takes as long as all the rest
+    from lanline.services.talk.prompt import PromptTypist  # here, not above: 40 ms
 
     return PromptTypist()
 
