@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lanline.errors import AddressError, CallFailed, ChannelEnded, ListenFailed, UsageError
+from lanline.errors import AddressError, CallFailed, ChannelEnded, ConnectFailed, ListenFailed, UsageError
 from lanline.framing.lines import Lines
 from lanline.limits import LAN
 from lanline.link.channel import Channel
@@ -230,3 +230,23 @@ def test_peers_are_counted_while_they_are_there(address: str, run: Run[Any]) -> 
             assert server._leaving == set() == server._links
 
     run(main())
+
+
+def test_a_server_that_accepts_no_more_goes_on_with_those_it_serves() -> None:
+    async def echo(channel: Channel) -> None:
+        async for message in channel:
+            await channel.send(message)
+
+    async def main() -> None:
+        async with serve(echo, "tcp://127.0.0.1:0") as server:
+            (address,) = server.addresses
+            async with connect(address) as channel:
+                await channel.send(b"before")
+                assert await channel.receive() == b"before"
+                server.stop_accepting()
+                with pytest.raises(ConnectFailed, match="nothing listens"):
+                    await connect(address)
+                await channel.send(b"after")
+                assert await channel.receive() == b"after"
+
+    asyncio.run(main())

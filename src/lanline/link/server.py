@@ -130,6 +130,11 @@ class Server:
             raise
         return self
 
+    def stop_accepting(self) -> None:
+        """Lets nobody new in. Who is being served stays; `close` is what ends them."""
+        for listener in self._listeners:
+            listener.stop_accepting()
+
     async def close(self, *, drain: float | None = None) -> None:
         """Stops accepting, gives calls and handlers `drain` seconds to finish (`limits.drain` by default), then cancels
         them. Nothing is left running when it returns."""

@@ -45,11 +45,15 @@ class Bound:
     def __repr__(self) -> str:
         return f"<Bound {', '.join(map(str, self.addresses))}>"
 
+    def stop_listening(self) -> None:
+        """Closes the sockets of this process, and nothing else."""
+        for sock in self.sockets:
+            sock.close()
+
     def close(self) -> None:
         """Closes the sockets. A Unix socket's file is removed if it is still the one that was made, and only by the
         process that made it. A second call does nothing."""
-        for sock in self.sockets:
-            sock.close()
+        self.stop_listening()
         if self._made is not None and os.getpid() == self._owner:
             socketfile.remove(self.asked.path, self._made)
         self._made = None

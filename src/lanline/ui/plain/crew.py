@@ -45,6 +45,9 @@ _CALM: Final = 60.0
 """Seconds without a death after which the pause is short again."""
 
 _LOOK_EVERY: Final = 1.0
+_CATCH_UP: Final = 0.2
+"""Seconds after which an output that took no more is tried again."""
+
 _LOAD_SECONDS: Final = 30.0
 """A worker that does not serve by then is given up: its file waits for something."""
 
@@ -75,6 +78,7 @@ class Crew:
         files: whose changes lead to new workers, to begin with; workers name more. None for no such thing.
         drain: seconds that a worker has to stop.
         console: is flushed before a fork, so that nothing is printed twice.
+        stop_listening: closes this process's own share of the sockets; called once, when it is to stop.
     """
 
     def __init__(
@@ -87,6 +91,7 @@ class Crew:
         files: Collection[str] | None,
         drain: float,
         console: Console,
+        stop_listening: Callable[[], None],
     ) -> None:
         self._work = work
         self._count = count
@@ -95,6 +100,7 @@ class Crew:
         self._reloads = files is not None
         self._drain = drain
         self._console = console
+        self._stop_listening = stop_listening
         self._members: dict[int, Member] = {}
         self._edits = Edits(files or ())
         self._selector = selectors.DefaultSelector()
@@ -170,6 +176,7 @@ class Crew:
 
     def _end_all(self) -> None:
         """Passes the signals on, and waits for all."""
+        self._stop_listening()
         for member in self._members.values():
             member.signal(signal.SIGTERM)
         passed_on, deadline = 1, time.monotonic() + self._drain + _LOAD_SECONDS
@@ -187,6 +194,9 @@ class Crew:
 
     def _step(self, seconds: float | None) -> None:
         """Waits for what comes first, and deals with it."""
+        if self._report.is_behind:
+            self._report.catch_up()
+            seconds = _CATCH_UP if seconds is None else min(seconds, _CATCH_UP)
         for key, _ready in self._selector.select(seconds):
             member: Member | None = key.data
             if member is not None:

@@ -1,12 +1,18 @@
 """What a server that serves plain sockets tells the person who started it: one line for each event, and a last one.
 
 Events come from this process or from its workers, and are shown in one place, so that lines never mix and the figures
-at the end are of all. Rule: a peer's words are cleaned here, line ends too, so that no message looks like an event.
+at the end are of all. Rules: a peer's words are cleaned here, line ends too, so that no message looks like an event;
+and no client ever waits for a person's terminal. Where the output takes no more (a pipe that nobody reads, Ctrl-S),
+events wait, and beyond a number of them are counted in place of shown.
 """
 
 from __future__ import annotations
 
+import select
+import sys
 import time
+from collections import deque
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from lanline.clean import clean
@@ -23,16 +29,31 @@ _REFUSALS_EVERY: Final = 1.0
 """Seconds between two lines about refused clients: who connects a thousand times must not fill the screen."""
 
 
+MAX_WAITING: Final = 10_000
+"""Events that wait for the output: a few megabytes at most."""
+
+_LAST_WAIT: Final = 1.0
+"""Seconds for the output to take the last ones."""
+
+
 class Report:
     """Shows events, and counts.
 
     Args:
         console: where.
         is_verbose: whether the traceback of a handler's mistake is shown.
+        takes_more: whether the output would take a line now; waits so many seconds for it.
     """
 
-    def __init__(self, console: Console, *, is_verbose: bool = False) -> None:
+    def __init__(
+        self, console: Console, *, is_verbose: bool = False, takes_more: Callable[[float], bool] | None = None
+    ) -> None:
         self._console = console
+        self._takes_more = takes_more or _stdout_takes_more
+        self._waiting: deque[tuple[time.struct_time, Event]] = deque()
+        self._unshown = 0
+        self._at = time.localtime()
+        """When the event happened that is being shown."""
         self._is_verbose = is_verbose
         self._began = time.monotonic()
         self._clients = self._received = self._sent = self._refused = 0
@@ -49,14 +70,36 @@ class Report:
             self._sent += event["sent_messages"]
         elif kind == "refused":
             self._refused += 1
-        if self._console.wants_json:
-            self._console.json({**event, "time": time.strftime("%Y-%m-%dT%H:%M:%S%z")})
+        if len(self._waiting) < MAX_WAITING:
+            self._waiting.append((time.localtime(), event))
         else:
-            self._show(kind, event)
-        self._console.flush()
+            self._unshown += 1
+        self.catch_up()
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether events wait to be shown: `catch_up` is to be called again soon."""
+        return bool(self._waiting)
+
+    def catch_up(self, seconds: float = 0.0) -> None:
+        """Shows what waits, as far as the output takes it without making anybody wait for longer than that."""
+        while self._waiting and self._takes_more(seconds):
+            self._at, event = self._waiting.popleft()
+            if self._console.wants_json:
+                self._console.json({**event, "time": time.strftime("%Y-%m-%dT%H:%M:%S%z", self._at)})
+            else:
+                self._show(event["event"], event)
+            self._console.flush()
+        if self._unshown and not self._waiting:
+            text = _("{count} events were not shown: the output takes them too slowly").format(count=self._unshown)
+            event, self._unshown = {"event": "not_shown", "count": self._unshown, "text": text}, 0
+            self.tell(event)
 
     def summary(self) -> None:
-        """The last line."""
+        """The last line. Not shown where the output takes nothing any more."""
+        self.catch_up(_LAST_WAIT)
+        if self._waiting:
+            return
         seconds = time.monotonic() - self._began
         if self._console.wants_json:
             self._console.json(
@@ -128,7 +171,16 @@ class Report:
         self._refusals_unsaid = 0
 
     def _line(self, *parts: str | Painted) -> None:
-        self._console.line(Painted(time.strftime("%H:%M:%S "), "dim"), *parts)
+        self._console.line(Painted(time.strftime("%H:%M:%S ", self._at), "dim"), *parts)
+
+
+def _stdout_takes_more(seconds: float) -> bool:
+    """Whether standard output would take a line now: of a pipe the system says so when 4 KiB fit (pipe(7))."""
+    if sys.stdout is None or not hasattr(select, "poll"):
+        return True
+    waiting = select.poll()
+    waiting.register(sys.stdout.fileno(), select.POLLOUT)
+    return bool(waiting.poll(seconds * 1000))
 
 
 def _shown(event: Event) -> str:

@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 CUT_OFF: Final = 130
 """Exit code after a second signal: as a shell reports an interrupted program."""
 
+_CATCH_UP: Final = 0.5
+"""Seconds after which an output that took no more is tried again."""
+
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -60,8 +63,10 @@ def run_worker(
     *,
     is_ready: Callable[[], None],
     parent: int | None = None,
+    catch_up: Callable[[], None] | None = None,
 ) -> int:
-    """Serves until a signal comes, or the parent is gone. The caller's sockets stay open: each server has its own copy.
+    """Serves until a signal comes, or the parent is gone. The sockets are closed as soon as it is to stop; what a Unix
+    socket leaves behind is the caller's matter.
 
     Args:
         face: what is served.
@@ -70,6 +75,7 @@ def run_worker(
         headcount: the clients here and elsewhere.
         tell: is told each event.
         is_ready: called once it serves.
+        catch_up: is called now and then, for what `tell` could not show at once.
         parent: a descriptor that becomes readable when the parent has gone; None without a parent.
 
     Returns:
@@ -80,7 +86,7 @@ def run_worker(
     """
     _check(face, bound, settings)
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
-        return runner.run(_serve(face, bound, settings, headcount, tell, is_ready, parent))
+        return runner.run(_serve(face, bound, settings, headcount, tell, is_ready, parent, catch_up))
 
 
 class _Signals:
@@ -122,7 +128,10 @@ async def _serve(
     tell: Tell,
     is_ready: Callable[[], None],
     parent: int | None,
+    catch_up: Callable[[], None] | None,
 ) -> int:
+    if catch_up is not None:
+        _again_and_again(catch_up)
     signals = _Signals(parent)
     watch = Watch(tell, headcount, folder=face.folder, is_verbose=settings.is_verbose)
     served = _Served(face, watch, tell, headcount, is_verbose=settings.is_verbose)
@@ -130,6 +139,8 @@ async def _serve(
         servers = [await stack.enter_async_context(one) for one in _servers(served, bound, settings)]
         is_ready()
         await signals.first.wait()
+        for server in servers:
+            server.stop_accepting()
         if headcount.here:
             text = _("stopping: {count} clients have {seconds:g} s to end; Ctrl-C again cuts them off").format(
                 count=headcount.here, seconds=settings.drain
@@ -138,6 +149,15 @@ async def _serve(
         is_cut_off = await _close(servers, settings.drain, signals)
         served.close()
     return CUT_OFF if is_cut_off else 0
+
+
+def _again_and_again(catch_up: Callable[[], None]) -> None:
+    def again() -> None:
+        catch_up()
+        loop.call_later(_CATCH_UP, again)
+
+    loop = asyncio.get_running_loop()
+    loop.call_later(_CATCH_UP, again)
 
 
 async def _close(servers: list[Server], drain: float, signals: _Signals) -> bool:
@@ -183,16 +203,13 @@ class _Served:
         """What a server of datagrams is given."""
         if self._answers is None:
             return self.handle
-        return _Answering(self.handle, self._answers.answer)
+        return _Answering(self._answers.answer)
 
 
 class _Answering:
     """An object with both methods, as `serve` takes it for datagrams."""
 
-    def __init__(
-        self, handle: Callable[[Channel], object] | None, answer: Callable[[bytes, Address], bytes | None]
-    ) -> None:
-        self._handle = handle
+    def __init__(self, answer: Callable[[bytes, Address], bytes | None]) -> None:
         self.answer = answer
 
     async def handle(self, channel: Channel) -> None:
@@ -207,8 +224,7 @@ def _servers(served: _Served, bound: tuple[Bound, ...], settings: Settings) -> l
     for one in bound:
         what = served.for_datagrams() if one.asked.scheme == "udp" else served.for_streams()
         tls = settings.tls if one.asked.scheme == "tls" else None
-        sockets = [sock.dup() for sock in one.sockets]
-        made.append(serve(what, *sockets, framing=framing, tls=tls, limits=limits))
+        made.append(serve(what, *one.sockets, framing=framing, tls=tls, limits=limits))
     return made
 
 

@@ -97,6 +97,7 @@ def serve(arguments: list[str], console: Console, folder: StateFolder) -> int:
                 Headcount(options.max_clients),
                 report.tell,
                 is_ready=lambda: _announce(options, bound, console),
+                catch_up=report.catch_up,
             )
     finally:
         for one in bound:
@@ -129,7 +130,21 @@ def _serve_with_crew(
         return run_worker(made, bound, settings, headcount, line.tell, is_ready=is_ready, parent=line.sock.fileno())
 
     files = list(files_of(options.name)) if options.reload else None
-    crew = Crew(work, options.workers, report, page, files=files, drain=settings.drain, console=console)
+
+    def stop_listening() -> None:
+        for one in bound:
+            one.stop_listening()
+
+    crew = Crew(
+        work,
+        options.workers,
+        report,
+        page,
+        files=files,
+        drain=settings.drain,
+        console=console,
+        stop_listening=stop_listening,
+    )
     try:
         return crew.run(lambda: _announce(options, bound, console))
     except LoadFailed as failure:
