@@ -321,6 +321,36 @@ def test_a_name_is_served_at_all_its_addresses_and_a_socket_as_it_is(run: Run[An
     run(main())
 
 
+def test_who_stops_leaves_what_comes_to_whoever_shares_the_socket(run: Run[Any]) -> None:
+    class Named:
+        def __init__(self, name: bytes) -> None:
+            self.name = name
+
+        def answer(self, message: bytes, sender: Address) -> bytes:
+            return self.name
+
+        async def handle(self, channel: Channel) -> None:
+            raise AssertionError("datagrams are answered")
+
+    async def main() -> None:
+        with open_bound(Address.parse("udp://127.0.0.1:0")) as shared:
+            old = await serve(Named(b"old"), shared.sock.dup()).start()
+            with speakers(old, 1) as (speaker,):
+                speaker.send(b"who?")
+                assert await answer_to(speaker) == b"old"
+                for listener in old._listeners:
+                    listener.stop_accepting()
+                async with serve(Named(b"new"), shared.sock.dup()):
+                    for _ in range(5):
+                        speaker.send(b"who?")
+                        assert await answer_to(speaker) == b"new"
+                    await old.close()
+                    speaker.send(b"who?")
+                    assert await answer_to(speaker) == b"new"
+
+    run(main())
+
+
 def test_what_cannot_go_over_datagrams_is_refused_with_a_reason(run_once: Run[Any]) -> None:
     async def main() -> None:
         with pytest.raises(AddressError, match="services need a stream"):

@@ -75,3 +75,33 @@ def test_it_tells_when_more_can_be_sent_only_while_that_is_wanted(run: Run[Any])
             readiness.close()
 
     run(main())
+
+
+def test_who_stopped_reading_is_told_of_nothing_but_room_to_write(run: Run[Any]) -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        read: list[str] = []
+        written: asyncio.Future[None] = loop.create_future()
+
+        def write() -> None:
+            if not written.done():
+                written.set_result(None)
+
+        with socket.socket(type=socket.SOCK_DGRAM) as sock, socket.socket(type=socket.SOCK_DGRAM) as gone:
+            sock.bind(("127.0.0.1", 0))
+            gone.bind(("127.0.0.1", 0))
+            place = gone.getsockname()
+            gone.close()
+            readiness = Readiness(loop, sock.fileno(), lambda: read.append("read"), write)
+            readiness.stop_reading()
+            readiness.stop_reading()
+            sock.sendto(b"to myself", sock.getsockname())
+            sock.connect(place)
+            sock.send(b"refused")
+            readiness.wants_to_write = True
+            async with asyncio.timeout(5):
+                await written
+            readiness.close()
+        assert read == []
+
+    run(main())

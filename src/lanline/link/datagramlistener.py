@@ -91,8 +91,10 @@ class DatagramListener:
         )
 
     def stop_accepting(self) -> None:
-        """Hears nothing more: every channel ends once what came for it has been received. They may still send."""
+        """Hears nothing more, so that another process which shares the socket does: every channel ends once what came
+        for it has been received. They may still send."""
         self._is_stopped = True
+        self._driver.stop_receiving()
         if self._silence is not None:
             self._silence.cancel()
             self._silence = None

@@ -11,6 +11,7 @@ Sources: epoll(7) "can I poll an epoll descriptor"; libuv src/unix/poll.c, uv__p
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import select
 from collections.abc import Callable
 
@@ -36,6 +37,7 @@ class Readiness:
         self._descriptor = descriptor
         self._on_readable = on_readable
         self._on_writable = on_writable
+        self._is_reading = True
         self._wants_to_write = False
         self._set: select.epoll | None = None
         if not isinstance(loop, asyncio.BaseEventLoop) and hasattr(select, "epoll"):
@@ -56,23 +58,41 @@ class Readiness:
             return
         self._wants_to_write = wanted
         if self._set is not None:
-            self._set.modify(self._descriptor, select.EPOLLIN | (select.EPOLLOUT if wanted else 0))
+            self._renew(self._set)
         elif wanted:
             self._loop.add_writer(self._descriptor, self._on_writable)
         else:
             self._loop.remove_writer(self._descriptor)
 
-    def close(self) -> None:
-        """Calls back no more. Before the socket is closed."""
-        self.wants_to_write = False
+    def stop_reading(self) -> None:
+        """Calls `on_readable` no more: what comes is left to whoever shares the socket. A second call does nothing."""
+        if not self._is_reading:
+            return
+        self._is_reading = False
         if self._set is not None:
-            self._loop.remove_reader(self._set.fileno())
-            self._set.close()
+            self._renew(self._set)
         else:
             self._loop.remove_reader(self._descriptor)
 
+    def close(self) -> None:
+        """Calls back no more. Before the socket is closed."""
+        self.wants_to_write = False
+        self.stop_reading()
+        if self._set is not None:
+            self._loop.remove_reader(self._set.fileno())
+            self._set.close()
+
+    def _renew(self, watched: select.epoll) -> None:
+        """Puts into the set what is wanted now. Errors are reported even to who wants nothing, so that leaves it."""
+        events = (select.EPOLLIN if self._is_reading else 0) | (select.EPOLLOUT if self._wants_to_write else 0)
+        with contextlib.suppress(FileNotFoundError):
+            watched.unregister(self._descriptor)
+        if events:
+            watched.register(self._descriptor, events)
+
     def _on_any(self) -> None:
         """Something is there: reading first. Asking the set which would be a system call more for each wake-up."""
-        self._on_readable()
+        if self._is_reading:
+            self._on_readable()
         if self._wants_to_write:
             self._on_writable()

@@ -152,6 +152,11 @@ class UdpDriver:
         while not self.has_room and not self._is_closed:
             await self._wait_flushed()
 
+    def stop_receiving(self) -> None:
+        """Takes nothing more: what comes is left to whoever shares the socket. What waits to be sent still is."""
+        if not self._is_closed:
+            self._readiness.stop_reading()
+
     async def close(self, *, drain: float = 0.0) -> None:
         """Gives the port back; what the system does not take within `drain` seconds is lost. A second call does
         nothing."""
