@@ -19,6 +19,7 @@ NAMES = (
     "hub_restart",
     "spawn",
     "audit",
+    "time_answers",
     "framing_decode",
     "clean",
 )

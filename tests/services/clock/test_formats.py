@@ -12,10 +12,12 @@ from lanline.services.clock.formats import (
     DIRECTIVES,
     MAX_ANSWER_BYTES,
     MAX_QUESTION_BYTES,
+    MICROSECONDS,
     NoDirective,
     NotAFormat,
-    answer_text,
-    is_fleeting,
+    Second,
+    fill_in,
+    template,
     utc,
 )
 
@@ -24,7 +26,7 @@ MOMENT_NS = 1_795_161_925_519_012_345  # 2026-11-20 08:05:25.519012345 UTC, a Fr
 
 
 def _answer(question: bytes, now_ns: int = MOMENT_NS) -> str:
-    return answer_text(question, utc(now_ns // NS), now_ns).decode()
+    return fill_in(template(question, Second(utc(now_ns // NS), now_ns // NS)), now_ns).decode()
 
 
 @pytest.mark.parametrize(
@@ -106,7 +108,7 @@ def test_zones_are_shown_as_the_c_library_shows_them(zone: str, monkeypatch: pyt
     time.tzset()
     try:
         moment = time.localtime(MOMENT_NS // NS)
-        answer = answer_text(b"%F %T %z %Z", moment, MOMENT_NS).decode()
+        answer = template(b"%F %T %z %Z", Second(moment, MOMENT_NS // NS)).decode()
         expected = time.strftime("%Y-%m-%d %H:%M:%S %z %Z", moment)
     finally:
         monkeypatch.undo()
@@ -117,14 +119,20 @@ def test_zones_are_shown_as_the_c_library_shows_them(zone: str, monkeypatch: pyt
 @given(st.binary(max_size=MAX_QUESTION_BYTES * 2) | st.text("%aYZfscx 时\n", max_size=200).map(str.encode))
 def test_any_bytes_give_a_short_answer_or_a_short_reason(question: bytes) -> None:
     try:
-        assert len(answer_text(question, utc(0), 0)) <= MAX_ANSWER_BYTES
+        assert len(fill_in(template(question, Second(utc(0), 0)), 0)) <= MAX_ANSWER_BYTES
     except NotAFormat as error:
         assert len(str(error)) <= 40
         assert "%" not in str(error)
 
 
-@pytest.mark.parametrize(
-    ("question", "fleeting"), [(b"%f", True), (b"x%%%f", True), (b"%%f", False), (b"f%H", False), (b"", False)]
-)
-def test_an_answer_with_microseconds_is_not_to_be_kept(question: bytes, fleeting: bool) -> None:
-    assert is_fleeting(question) is fleeting
+def test_a_template_is_good_for_its_second_and_filled_in_for_each_moment() -> None:
+    made = template(b"%f%%f %S.%f", Second(utc(MOMENT_NS // NS), 0))
+    assert fill_in(made, MOMENT_NS) == b"519012%f 25.519012"
+    assert fill_in(made, MOMENT_NS // NS * NS) == b"000000%f 25.000000"
+    assert MICROSECONDS not in template(b"%%f", Second(utc(0), 0))
+
+
+def test_microseconds_count_towards_the_length_of_an_answer() -> None:
+    assert len(_answer(b"%f" * 42)) == 252
+    with pytest.raises(NotAFormat, match="answer over 256 bytes"):
+        _answer(b"%f" * 43)

@@ -1,6 +1,6 @@
 r"""A question of the text dialect and its answer: a format as of strftime(3) in, the formatted time out.
 
-Pure: the moment is an argument. Nothing of the C library formats here: its names of days and months depend on the
+Pure: the second is an argument. Nothing of the C library formats here: its names of days and months depend on the
 locale of the process, its widths (`%1535d` is 1,535 digits) make one small datagram a large answer, and each system
 has directives of its own. The table below is all there is, without widths and flags, and in English on every machine.
 
@@ -29,6 +29,10 @@ from lanline.errors import LanlineError
 DEFAULT_FORMAT: Final = "%Y-%m-%d %X"
 MAX_QUESTION_BYTES: Final = 128
 MAX_ANSWER_BYTES: Final = 256
+MICROSECONDS: Final = b"\0"
+"""Where they go in a template: no question may hold it."""
+
+_MICROSECOND_DIGITS: Final = 6
 
 _DAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _MONTHS: Final = (
@@ -45,7 +49,6 @@ _MONTHS: Final = (
     "November",
     "December",
 )
-_DIRECTIVE: Final = re.compile("%(.?)", re.DOTALL)
 _CONTROL: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
 
@@ -60,23 +63,38 @@ class NoDirective(NotAFormat):
         super().__init__("no directive in it")
 
 
-def is_fleeting(question: bytes) -> bool:
-    """Whether the answer may be another one before the second is over, so that it must not be kept."""
-    return b"%f" in question.replace(b"%%", b"")
-
-
 def utc(second: int) -> struct_time:
     """A moment in UTC, and called so: the C library says GMT."""
     return struct_time((*gmtime(second)[:9], "UTC", 0))
 
 
-def answer_text(question: bytes, moment: struct_time, now_ns: int) -> bytes:
-    """The answer to one question.
+class Second(dict[str, str]):
+    """One second: what each directive is filled with, worked out when it is first asked for.
 
     Args:
-        question: the format, UTF-8.
-        moment: the time to tell, as `utc` or `time.localtime` give it, with its zone.
-        now_ns: the same moment in nanoseconds since 1970, for `%f` and `%s`.
+        local: the time to tell, as `utc` or `time.localtime` give it, with its zone.
+        number: the same, seconds since 1970.
+    """
+
+    def __init__(self, local: struct_time, number: int) -> None:
+        super().__init__()
+        self._local = local
+        self._number = number
+
+    def __missing__(self, letter: str) -> str:
+        if letter in _COMPOSED:
+            text = _expand(_COMPOSED[letter], self)
+        elif letter in _FILLED:
+            text = _FILLED[letter](self._local, self._number)
+        else:
+            raise NotAFormat("unknown directive")
+        self[letter] = text
+        return text
+
+
+def template(question: bytes, second: Second) -> bytes:
+    """The answer to one question as it is for the whole second, with a NUL for the microseconds that `%f` asks for:
+    `fill_in` puts them there, and makes it 256 bytes long at most. An answer without a NUL is complete.
 
     Raises:
         NotAFormat: there is no answer; why.
@@ -87,7 +105,7 @@ def answer_text(question: bytes, moment: struct_time, now_ns: int) -> bytes:
         text = question.decode("utf-8")
     except UnicodeDecodeError:
         raise NotAFormat("not UTF-8 text") from None
-    if _CONTROL.search(text):
+    if not text.isprintable() and _CONTROL.search(text):
         raise NotAFormat("a control character in it")
     # A newline that a tool has put at its end comes back at the end of the answer.
     if not text.rstrip("\r\n"):
@@ -95,23 +113,31 @@ def answer_text(question: bytes, moment: struct_time, now_ns: int) -> bytes:
     elif "%" not in text:
         raise NoDirective
     # The name of a zone is whatever the variable TZ says.
-    answer = _expand(text, moment, now_ns).encode("utf-8", "replace")
-    if len(answer) > MAX_ANSWER_BYTES:
+    answer = _expand(text, second).encode("utf-8", "replace")
+    if len(answer) + answer.count(MICROSECONDS) * (_MICROSECOND_DIGITS - 1) > MAX_ANSWER_BYTES:
         raise NotAFormat(f"answer over {MAX_ANSWER_BYTES} bytes")
     return answer
 
 
-def _expand(text: str, moment: struct_time, now_ns: int) -> str:
-    def fill(match: re.Match[str]) -> str:
-        letter = match[1]
-        if letter in _COMPOSED:
-            return _expand(_COMPOSED[letter], moment, now_ns)
-        try:
-            return _FILLED[letter](moment, now_ns)
-        except KeyError:
-            raise NotAFormat("unknown directive") from None
+def fill_in(answer: bytes, now_ns: int) -> bytes:
+    """A template with the microseconds of this moment."""
+    return answer.replace(MICROSECONDS, b"%06d" % (now_ns // 1000 % 1_000_000))
 
-    return _DIRECTIVE.sub(fill, text)
+
+def _expand(text: str, second: Second) -> str:
+    """The text with every directive filled in. Splitting is three times as fast as a regular expression here."""
+    first, *pieces = text.split("%")
+    made = [first]
+    rest = iter(pieces)
+    for piece in rest:
+        if piece:
+            made += (second[piece[0]], piece[1:])
+        else:  # two per cent signs: one of them, then text up to the next
+            plain = next(rest, None)
+            if plain is None:
+                raise NotAFormat("unknown directive")
+            made += ("%", plain)
+    return "".join(made)
 
 
 def _twelve(hour: int) -> int:
@@ -147,37 +173,36 @@ _COMPOSED: Final[dict[str, str]] = {
 """Directives that stand for several."""
 
 _FILLED: Final[dict[str, Callable[[struct_time, int], str]]] = {
-    "a": lambda at, ns: _DAYS[at.tm_wday][:3],
-    "A": lambda at, ns: _DAYS[at.tm_wday],
-    "b": lambda at, ns: _MONTHS[at.tm_mon - 1][:3],
-    "B": lambda at, ns: _MONTHS[at.tm_mon - 1],
-    "d": lambda at, ns: f"{at.tm_mday:02}",
-    "e": lambda at, ns: f"{at.tm_mday:2}",
-    "f": lambda at, ns: f"{ns // 1000 % 1_000_000:06}",  # microseconds: not of strftime(3), as in datetime
-    "g": lambda at, ns: f"{_iso(at)[0] % 100:02}",
-    "G": lambda at, ns: f"{_iso(at)[0]:04}",
-    "H": lambda at, ns: f"{at.tm_hour:02}",
-    "I": lambda at, ns: f"{_twelve(at.tm_hour):02}",
-    "j": lambda at, ns: f"{at.tm_yday:03}",
-    "m": lambda at, ns: f"{at.tm_mon:02}",
-    "M": lambda at, ns: f"{at.tm_min:02}",
-    "n": lambda at, ns: "\n",
-    "p": lambda at, ns: "AM" if at.tm_hour < 12 else "PM",
-    "s": lambda at, ns: str(ns // 1_000_000_000),
-    "S": lambda at, ns: f"{at.tm_sec:02}",
-    "t": lambda at, ns: "\t",
-    "u": lambda at, ns: str(at.tm_wday + 1),
-    "U": lambda at, ns: _week(at, 6),
-    "V": lambda at, ns: f"{_iso(at)[1]:02}",
-    "w": lambda at, ns: str((at.tm_wday + 1) % 7),
-    "W": lambda at, ns: _week(at, 0),
-    "y": lambda at, ns: f"{at.tm_year % 100:02}",
-    "Y": lambda at, ns: f"{at.tm_year:04}",
-    "z": lambda at, ns: _offset(at),
-    "Z": lambda at, ns: at.tm_zone,
-    "%": lambda at, ns: "%",
+    "a": lambda at, number: _DAYS[at.tm_wday][:3],
+    "A": lambda at, number: _DAYS[at.tm_wday],
+    "b": lambda at, number: _MONTHS[at.tm_mon - 1][:3],
+    "B": lambda at, number: _MONTHS[at.tm_mon - 1],
+    "d": lambda at, number: f"{at.tm_mday:02}",
+    "e": lambda at, number: f"{at.tm_mday:2}",
+    "f": lambda at, number: MICROSECONDS.decode(),  # not of strftime(3): as in datetime
+    "g": lambda at, number: f"{_iso(at)[0] % 100:02}",
+    "G": lambda at, number: f"{_iso(at)[0]:04}",
+    "H": lambda at, number: f"{at.tm_hour:02}",
+    "I": lambda at, number: f"{_twelve(at.tm_hour):02}",
+    "j": lambda at, number: f"{at.tm_yday:03}",
+    "m": lambda at, number: f"{at.tm_mon:02}",
+    "M": lambda at, number: f"{at.tm_min:02}",
+    "n": lambda at, number: "\n",
+    "p": lambda at, number: "AM" if at.tm_hour < 12 else "PM",
+    "s": lambda at, number: str(number),
+    "S": lambda at, number: f"{at.tm_sec:02}",
+    "t": lambda at, number: "\t",
+    "u": lambda at, number: str(at.tm_wday + 1),
+    "U": lambda at, number: _week(at, 6),
+    "V": lambda at, number: f"{_iso(at)[1]:02}",
+    "w": lambda at, number: str((at.tm_wday + 1) % 7),
+    "W": lambda at, number: _week(at, 0),
+    "y": lambda at, number: f"{at.tm_year % 100:02}",
+    "Y": lambda at, number: f"{at.tm_year:04}",
+    "z": lambda at, number: _offset(at),
+    "Z": lambda at, number: at.tm_zone,
 }
-"""What each directive is filled with, from the moment and its nanoseconds since 1970."""
+"""What each directive is filled with, from the time to tell and its seconds since 1970."""
 
-DIRECTIVES: Final = "".join(sorted({*_COMPOSED, *_FILLED}))
+DIRECTIVES: Final = "".join(sorted({*_COMPOSED, *_FILLED, "%"}))
 """Every letter that may follow a per cent sign."""

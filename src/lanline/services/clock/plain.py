@@ -8,8 +8,8 @@ an answer by `sources.py`; here they are put together. Rules:
 - Nothing that comes is fatal; a datagram that is no question gets no answer at all.
 - NTP is told what the kernel knows: a clock that nobody keeps is stratum 16, unless its owner vouches for it.
 
-Within one second the same question has the same answer, which is kept for that second: machines that poll ask in one
-format. An answer with `%f` is not kept.
+Within one second the same question has the same answer, but for the microseconds of `%f`. It is kept for that second:
+machines that poll ask in one format.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from lanline.arguments import number
 from lanline.errors import TransportError
 from lanline.framing.lines import Lines
 from lanline.services.clock.discipline import Discipline, read_discipline
-from lanline.services.clock.formats import NoDirective, NotAFormat, answer_text, is_fleeting, utc
+from lanline.services.clock.formats import MICROSECONDS, NoDirective, NotAFormat, Second, fill_in, template, utc
 from lanline.services.clock.ntp import NO_STRATUM, REFERENCE_ID, ClockState, answer_request, is_request
 from lanline.services.clock.sources import Neighbourhood, Strangers
 from lanline.services.clock.zone import meaningless_zone
@@ -89,6 +89,7 @@ class TimeFace:
         self._strangers = Strangers()
         self._second = self._looked = -_NS
         self._kept: dict[bytes, bytes] = {}
+        self._templates: dict[bytes, bytes] = {}
         self._neighbours: set[str] = set()
         self._begin_second(now_ns() // _NS)
 
@@ -117,7 +118,7 @@ class TimeFace:
         if now_ns // _NS != self._second:
             self._begin_second(now_ns // _NS)
         try:
-            answer = answer_text(line.rstrip(b"\r"), self._moment, now_ns)
+            answer = fill_in(template(line.rstrip(b"\r"), self._told), now_ns)
         except NotAFormat as error:
             return _reason(error)
         return b"? a newline in the answer" if b"\n" in answer else answer
@@ -125,17 +126,21 @@ class TimeFace:
     # -- private pieces ------------------------------------------------------------------------------------
 
     def _answer(self, message: bytes, now_ns: int) -> bytes | None:
+        known = self._templates.get(message)
+        if known is not None:
+            return fill_in(known, now_ns)
         if is_request(message):
             return answer_request(message, self._state, now_ns, self._now_ns())
         try:
-            answer = answer_text(message, self._moment, now_ns)
+            made = template(message, self._told)
         except NoDirective:
             return None
         except NotAFormat as error:
             return _reason(error)
-        if len(self._kept) < _KEPT_ANSWERS and not is_fleeting(message):
-            self._kept[message] = answer
-        return answer
+        keep = self._templates if MICROSECONDS in made else self._kept
+        if len(keep) < _KEPT_ANSWERS:
+            keep[message] = made
+        return fill_in(made, now_ns)
 
     def _answer_stranger(self, message: bytes, host: str, now_ns: int) -> bytes | None:
         if not self._is_public or not self._strangers.may_ask(host, time.monotonic()):
@@ -154,10 +159,11 @@ class TimeFace:
         return True
 
     def _begin_second(self, second: int) -> None:
-        """What holds for one second: the moment, what the clock is worth, and no answer yet."""
+        """What holds for one second: what is told of it, what the clock is worth, and no answer yet."""
         self._second = second
         self._kept.clear()
-        self._moment = utc(second) if self._is_utc else time.localtime(second)
+        self._templates.clear()
+        self._told = Second(utc(second) if self._is_utc else time.localtime(second), second)
         self._state = self._clock_state(second * _NS)
         if not 0 <= second - self._looked < _LOOK_AGAIN_S:  # below 0: somebody has set the clock back
             self._looked = second
