@@ -66,6 +66,7 @@ if TYPE_CHECKING:
     from lanline.link.caller import Caller
     from lanline.link.channel import Channel
     from lanline.link.client import connect, connect_link
+    from lanline.link.group import Group
     from lanline.link.datagram import Datagram
     from lanline.link.datagramsocket import DatagramSocket, bind
     from lanline.link.link import Link
@@ -91,6 +92,7 @@ __all__ = [
     "serve",
     "connect",
     "Channel",
+    "Group",
     "bind",
     "DatagramSocket",
     "Datagram",
@@ -161,6 +163,7 @@ _HOMES = {
     "serve": "lanline.link.server",
     "connect": "lanline.link.client",
     "Channel": "lanline.link.channel",
+    "Group": "lanline.link.group",
     "bind": "lanline.link.datagramsocket",
     "DatagramSocket": "lanline.link.datagramsocket",
     "Datagram": "lanline.link.datagram",

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from types import TracebackType
 from typing import Self
 
@@ -45,6 +45,7 @@ class Channel(ABC):
         "_closed_here",
         "_gone",
         "_is_gone",
+        "_farewells",
         "_peer_address",
         "_sent_messages",
         "_sent_bytes",
@@ -62,6 +63,7 @@ class Channel(ABC):
         self._closed_here = False
         self._gone: asyncio.Future[None] | None = None
         self._is_gone = False
+        self._farewells: tuple[Callable[[Channel], None], ...] = ()
         self._peer_address = ""
         self._sent_messages = 0
         self._sent_bytes = 0
@@ -167,6 +169,12 @@ class Channel(ABC):
             self._gone = self._loop.create_future()
         await asyncio.shield(self._gone)
 
+    def when_gone(self, call: Callable[[Channel], None]) -> None:
+        """Has this called with the channel when the connection is over: once, however often it was asked for. It must
+        not raise, and is not called where the connection is over already."""
+        if call not in self._farewells:
+            self._farewells = (*self._farewells, call)
+
     async def __aenter__(self) -> Self:
         """Leaving the block closes the channel."""
         return self
@@ -246,6 +254,9 @@ class Channel(ABC):
         if self._gone is not None and not self._gone.done():
             self._gone.set_result(None)
         self._wake_receiver()
+        calls, self._farewells = self._farewells, ()
+        for call in calls:
+            call(self)
 
     def _cannot_send(self) -> ChannelError:
         """Why nothing can be sent any more."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Final, cast
+from typing import Final, Protocol, cast
 
 from lanline.errors import (
     BufferFull,
@@ -33,6 +33,13 @@ _MESSAGE_BYTES: Final = 64
 _WRITE_BYTES: Final = 64 * 1024
 """Collected output that is written at once, not at the end of the loop turn: a task that sends and sends without ever
 having to wait would not let that come."""
+
+
+class Source(Protocol):
+    """Whoever collects encoded messages for many channels: a group."""
+
+    def take(self, channel: StreamChannel) -> list[bytes]:
+        """What waits there for this channel, and is its own to send from now on."""
 
 
 class StreamChannel(Channel, asyncio.Protocol):
@@ -63,6 +70,7 @@ class StreamChannel(Channel, asyncio.Protocol):
         "_ended_here",
         "_is_shut",
         "_broken_by",
+        "sources",
     )
 
     def __init__(
@@ -90,6 +98,8 @@ class StreamChannel(Channel, asyncio.Protocol):
         self._is_shut = False
         self._broken_by: ChannelBroken | None = None
         self._parting: Parting | None = None
+        self.sources: tuple[Source, ...] = ()
+        """Where messages for this channel may wait that come before what is sent from now on."""
         self._transport: asyncio.Transport
 
     # -- sending -------------------------------------------------------------------------------------------
@@ -99,6 +109,8 @@ class StreamChannel(Channel, asyncio.Protocol):
         data = self._encode(message)
         if self._is_shut:
             raise self._cannot_send()
+        if self.sources:
+            self.catch_up()
         self._sent_messages += 1
         self._out.append(data)
         self._out_bytes += len(data)
@@ -119,6 +131,8 @@ class StreamChannel(Channel, asyncio.Protocol):
         if not self._is_writable:
             limit = self._limits.unsent_bytes // 4
             raise BufferFull(f"{self.peer_address} has more than {limit} bytes to take before this message")
+        if self.sources:
+            self.catch_up()
         self._sent_messages += 1
         self._out.append(data)
         self._out_bytes += len(data)
@@ -127,6 +141,43 @@ class StreamChannel(Channel, asyncio.Protocol):
         elif not self._flush_is_due:
             self._flush_is_due = True
             self._loop.call_soon(self._flush)
+
+    @property
+    def framing(self) -> Framing:
+        """How messages lie in the stream."""
+        return self._framing
+
+    def catch_up(self) -> None:
+        """Takes over what waits for this channel elsewhere, so that what is sent next comes after it."""
+        for source in self.sources:
+            pieces = source.take(self)
+            if pieces and not self._is_shut:
+                self._sent_messages += len(pieces)
+                self._out += pieces
+                self._out_bytes += sum(map(len, pieces))
+                if not self._flush_is_due:
+                    self._flush_is_due = True
+                    self._loop.call_soon(self._flush)
+
+    def write_encoded(self, data: bytes, messages: int) -> bool:
+        """Writes messages that are encoded in this channel's framing, behind what was sent before. Never waits.
+
+        Returns:
+            False when the peer holds back more than `limits.unsent_bytes`: then it is cut off.
+        """
+        if self._is_shut:
+            return True
+        if self._out:
+            self._flush()
+        if not self._is_writable:
+            held = self._transport.get_write_buffer_size()
+            if held > self._limits.unsent_bytes:
+                self._cut_off(held)
+                return False
+        self._sent_messages += messages
+        self._sent_bytes += len(data)
+        self._transport.write(data)
+        return True
 
     # -- ending --------------------------------------------------------------------------------------------
 
@@ -289,6 +340,12 @@ class StreamChannel(Channel, asyncio.Protocol):
         except RemoteProtocolError as error:
             return error
         return ChannelEnded("the peer has closed the channel")
+
+    def _cut_off(self, held: int) -> None:
+        self._is_shut = True
+        why = f"{self.peer_address} has not taken {held} bytes, limit {self._limits.unsent_bytes} bytes: it was cut off"
+        self._end_receiving(BufferFull(why))
+        self._transport.abort()
 
     def _break(self, error: RemoteProtocolError) -> None:
         self._is_shut = True
