@@ -20,7 +20,18 @@ LAYERS = {
     "ui": 7,
     "testing": 7,
 }
-FOUNDATION = {"errors", "roles", "address", "limits", "clean", "beneath", "console", "durations", "arguments", "translation"}
+FOUNDATION = {
+    "errors",
+    "roles",
+    "address",
+    "limits",
+    "clean",
+    "beneath",
+    "console",
+    "durations",
+    "arguments",
+    "translation",
+}
 FRONT = {"", "__main__"}  # lanline/__init__.py and __main__.py: they may name everything
 
 
@@ -65,7 +76,8 @@ def _objection(importer: str, imported: str) -> str:
 
 
 def _is_private(name: str) -> bool:
-    return name.startswith("_") and not name.startswith("__")
+    # `_` alone is the name under which every text for people goes through the catalogue of translations.
+    return name.startswith("_") and not name.startswith("__") and name != "_"
 
 
 def violations(files: Collection[PythonFile]) -> Iterator[str]:
