@@ -23,10 +23,12 @@ def test_every_start_says_what_is_going_on() -> None:
     display.waiting([Address.parse("tcp://127.0.0.1:9529")])
     display.trying(Address.parse(PC7), "nothing listens there", 30.0)
     display.talking(PC7)
+    display.open_to_all()
     assert console.err.splitlines() == [
         "waiting at tcp://127.0.0.1:9529 (this machine only; * in place of the host opens it to others)",
         "nothing listens there; trying again for 30 s",
         f"talking with {PC7}; q alone ends it",
+        "answers go to whoever spoke last; q alone ends it",
     ]
     assert console.out == ""
 

@@ -85,7 +85,6 @@ def test_ctrl_d_and_ctrl_c_end_it_with_a_word(key: bytes, words: str) -> None:
         assert person.sees(">")
         person.type(key)
         assert person.ends()[-1] == words
-        other.ends()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import socket
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from tests.ui.recording import Recording
 
 from lanline.address import Address
+from lanline.console import Painted
 from lanline.errors import ConnectFailed
 from lanline.framing.raw import Raw
 from lanline.services.talk.talking import Settings, have_talk
@@ -56,6 +58,22 @@ def test_where_nobody_listens_the_advice_says_how_to_wait() -> None:
     with pytest.raises(ConnectFailed, match="nothing listens") as failed:
         asyncio.run(have_talk(settings(address), Recording()))
     assert failed.value.advice == "start the server first, or say --retry 30 to keep trying for 30 s."
+
+
+def test_what_the_library_warns_of_is_a_note() -> None:
+    class Warned(Recording):
+        def note(self, *parts: str | Painted) -> None:
+            super().note(*parts)
+            if "trying again" in self.err and "log" not in self.err:
+                logging.getLogger("lanline.link").warning("from the %s", "log")
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"tcp://127.0.0.1:{server.getsockname()[1]}"
+    console = Warned()
+    with pytest.raises(ConnectFailed):
+        asyncio.run(have_talk(settings(address, retry=0.2), console))
+    assert "from the log\n" in console.err
+    assert not logging.getLogger("lanline").handlers
 
 
 def test_trying_again_is_said_once_and_ends_in_time() -> None:

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from lanline.errors import ChannelEnded, LanlineError
 from lanline.services.talk.events import SILENCE, EndHalf, Event, How, Over, Said, Send
-from lanline.services.talk.farewell import is_farewell_message
+from lanline.services.talk.farewell import is_typed_farewell
 from lanline.services.talk.incoming import SETTLE, FramedIncoming, Incoming, RawIncoming
 from lanline.services.talk.lineends import LineEnds, Mode
 from lanline.services.talk.typist import Typed
@@ -71,7 +71,7 @@ class Conversation:
         self._has_words = True
         begins, self._is_in_line = not self._is_in_line, not typed.is_whole
         sends: list[Event] = [Send(message) for message in self._messages(typed)]
-        if begins and typed.is_whole and is_farewell_message(typed.data):
+        if begins and typed.is_whole and is_typed_farewell(typed.data):
             return [*sends, Over(How.OWN_Q, _("you have ended the talk"))]
         return sends
 

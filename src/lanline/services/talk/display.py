@@ -41,6 +41,11 @@ class Display:
             text = _("waiting at {address} ({reach})").format(address=address, reach=reach_of(address))
             self._note(text)
 
+    def open_to_all(self) -> None:
+        """Anybody can speak to this side now, over datagrams."""
+        if not self._is_json:
+            self._note(_("answers go to whoever spoke last; q alone ends it"))
+
     def trying(self, address: Address, reason: str, seconds: float) -> None:
         """Nobody answers there yet; it is tried again."""
         if self._is_json:

@@ -13,6 +13,11 @@ def is_farewell(line: str) -> bool:
     return line in _WORDS
 
 
+def is_typed_farewell(line: bytes) -> bool:
+    """Whether a line that was typed, without its newline, is the farewell. A file may come from a system with CR LF."""
+    return line + b"\n" in _SENT
+
+
 def is_farewell_message(message: bytes) -> bool:
     """Whether a whole message is the farewell, with or without a line end."""
     return message in _SENT

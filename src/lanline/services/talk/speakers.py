@@ -12,7 +12,7 @@ from typing import Final
 
 from lanline.errors import DatagramRefused, MessageTooLarge
 from lanline.services.talk.events import SILENCE, Event, How, Noted, Over, Said, Send
-from lanline.services.talk.farewell import is_farewell_message
+from lanline.services.talk.farewell import is_farewell_message, is_typed_farewell
 from lanline.services.talk.incoming import FramedIncoming
 from lanline.services.talk.lineends import LineEnds, Mode
 from lanline.services.talk.typist import Typed
@@ -68,7 +68,7 @@ class Speakers:
         """A line was typed."""
         if not typed.is_whole or self._long_bytes:
             return self._too_long(typed)
-        is_farewell = is_farewell_message(typed.data)
+        is_farewell = is_typed_farewell(typed.data)
         over = Over(How.OWN_Q, _("you have ended the talk"))
         if self._partner is None:
             unsent = Noted("unsent", _("not sent: nobody has spoken yet, so there is nobody to answer"))

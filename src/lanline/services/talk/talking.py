@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from lanline.address import Address
@@ -14,7 +17,7 @@ from lanline.link.client import connect
 from lanline.services.talk.carrier import Carrier
 from lanline.services.talk.conversation import Conversation
 from lanline.services.talk.display import Display
-from lanline.services.talk.events import Over
+from lanline.services.talk.events import Noted, Over
 from lanline.services.talk.lineends import Mode
 from lanline.services.talk.overstream import StreamTalk, part
 from lanline.services.talk.signals import Signals, Told
@@ -61,7 +64,7 @@ async def have_talk(settings: Settings, console: Console) -> int:
     """
     typist = _typist(settings)
     display = Display(console, typist.above)
-    with Signals() as signals:
+    with Signals() as signals, _logged(display):
         desk = _Desk(settings, typist, display, signals)
         try:
             over = await desk.run()
@@ -70,6 +73,30 @@ async def have_talk(settings: Settings, console: Console) -> int:
         finally:
             await typist.rest()
     return over.exit_code
+
+
+@contextmanager
+def _logged(display: Display) -> Iterator[None]:
+    """Shows what the library logs as notes: written to standard error past the display it would tear the line being
+    typed."""
+    handler, log = _LogNotes(display), logging.getLogger("lanline")
+    log.addHandler(handler)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+
+
+class _LogNotes(logging.Handler):
+    """Warnings of the library as notes."""
+
+    def __init__(self, display: Display) -> None:
+        super().__init__(logging.WARNING)
+        self._display = display
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Shows one."""
+        self._display.show(Noted("log", record.getMessage()))
 
 
 def _typist(settings: Settings) -> Typist:
@@ -135,7 +162,7 @@ class _Desk:
     async def _connect_datagrams(self) -> Over:
         from lanline.services.talk.overdatagrams import DatagramTalk, OnePeer
 
-        async with connect(self._settings.address) as channel:
+        async with await self._signals.unless_told(_connect(self._settings)) as channel:
             partner = channel.peer_address
             talk = DatagramTalk(OnePeer(channel), self._speakers(partner), *self._hands)
             return await self._carry(partner, talk)
@@ -146,6 +173,7 @@ class _Desk:
 
         async with bind(self._settings.address) as socket:
             self._display.waiting([socket.address])
+            self._display.open_to_all()
             return await DatagramTalk(AnyPeer(socket), self._speakers(None), *self._hands).run()
 
     def _speakers(self, partner: str | None) -> Speakers:
