@@ -9,6 +9,7 @@ from functools import cache
 from scripts import generate_docs
 
 from lanline.ui import cli
+from lanline.ui.services import plain_faces
 from tests.docs.pages import Page, pages
 from tests.docs.transcript import steps
 from tests.rules.source import check_nothing
@@ -42,7 +43,10 @@ def mistakes(page: Page, words: Collection[str], options_of: Callable[[str], Col
 
 @cache
 def _options_of(word: str) -> frozenset[str]:
-    return frozenset(generate_docs.parser_of(word)._option_string_actions)
+    found = set(generate_docs.parser_of(word)._option_string_actions)
+    for face in plain_faces() if word == "serve" else ():  # each face has options of its own beside those of the word
+        found |= set(generate_docs.parser_of(word, face)._option_string_actions)
+    return frozenset(found)
 
 
 def test_every_word_and_option_that_a_page_shows_is_there() -> None:
