@@ -36,6 +36,25 @@ from .bare import PATIENCE, InThread, read_all, reset, until
 
 TCP = "tcp://127.0.0.1:0"
 
+PROGRAM = """
+import sys, threading
+from lanline import Lines, blocking
+
+def upper(channel):
+    for message in channel:
+        channel.send(message.upper())
+
+def tell_once_main_waits():
+    while sys._current_frames()[threading.main_thread().ident].f_code.co_name != "wait":
+        continue
+    print(*server.addresses, flush=True)
+
+with blocking.serve(upper, "tcp://:0", framing=Lines()) as server:
+    threading.Thread(target=tell_once_main_waits).start()
+    server.wait_closed()
+print("ended", flush=True)
+"""
+
 
 @pytest.fixture(scope="module")
 def room(tmp_path_factory: pytest.TempPathFactory) -> Room:
@@ -277,16 +296,7 @@ def test_a_handler_may_close_its_own_server() -> None:
 
 def test_ctrl_c_ends_a_server_that_waits_and_its_clients_finish(tmp_path: Path) -> None:
     program = tmp_path / "server.py"
-    program.write_text(
-        "from lanline import Lines, blocking\n"
-        "def upper(channel):\n"
-        "    for message in channel:\n"
-        "        channel.send(message.upper())\n"
-        "with blocking.serve(upper, 'tcp://:0', framing=Lines()) as server:\n"
-        "    print(*server.addresses, flush=True)\n"
-        "    server.wait_closed()\n"
-        "print('ended', flush=True)\n"
-    )
+    program.write_text(PROGRAM)
     words = [sys.executable, str(program)]
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -326,19 +336,21 @@ def test_large_messages_over_tls_go_both_ways_at_once(room: Room) -> None:
                 assert all(channel.receive(timeout=PATIENCE) == large.upper() for _ in range(3))
 
 
-def test_a_silent_client_does_not_hold_up_the_handshakes_of_others(
-    room: Room, caplog: pytest.LogCaptureFixture
-) -> None:
-    limits = LAN._replace(handshake=0.5)
+def test_a_silent_client_does_not_hold_up_the_handshakes_of_others(room: Room) -> None:
+    limits = LAN._replace(handshake=PATIENCE)
     with blocking.serve(upper, TCP, framing=Lines(), tls=room.accepting(), limits=limits) as server:
+        address, context = server.addresses[0], room.connecting()
+        with _client(server), blocking.connect(address, framing=Lines(), tls=context, server_name=HUB) as channel:
+            channel.send(b"hi")
+            assert channel.receive(timeout=PATIENCE) == b"HI"
+
+
+def test_a_handshake_has_its_time(room: Room, caplog: pytest.LogCaptureFixture) -> None:
+    with blocking.serve(upper, TCP, tls=room.accepting(), limits=LAN._replace(handshake=0.02)) as server:
         with _client(server) as silent:
-            with blocking.connect(
-                server.addresses[0], framing=Lines(), tls=room.connecting(), server_name=HUB
-            ) as channel:
-                channel.send(b"hi")
-                assert channel.receive(timeout=PATIENCE) == b"HI"
             assert read_all(silent) == b""
-        until(lambda: server.statistics().failed_handshakes == 1)
+        until(lambda: server.statistics().peers == 0)
+        assert server.statistics().failed_handshakes == 1
     assert "it took too long" in caplog.text
 
 

@@ -83,6 +83,17 @@ def test_all_that_was_decrypted_is_given_at_once(room: Room) -> None:
         assert theirs.receive_now() is None
 
 
+def test_what_came_together_with_the_end_of_the_handshake_is_not_waited_for(room: Room) -> None:
+    with _wires(room) as (ours, theirs):
+        ours.send_now(b"at once")
+        assert wait(theirs, time.monotonic() + 10, to_receive=True)
+        theirs._take_in()  # as the last step of a handshake does, whose segment has more in it
+        assert theirs.has_received
+        assert wait(theirs, None, to_receive=True)
+        assert theirs.receive_now() == b"at once"
+        assert not theirs.has_received
+
+
 def test_what_waits_on_this_side_is_bounded_and_counted(room: Room) -> None:
     with _wires(room) as (ours, theirs):
         data = bytes(8 * 1024 * 1024)

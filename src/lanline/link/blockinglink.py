@@ -174,6 +174,9 @@ class Link:
         due = min((moment for moment in (deadline, session_due) if moment is not None), default=None)
         self.flush()
         wait_ms = None if due is None else max(0.0, (due - time.monotonic()) * 1000)
+        if self._wire.has_received:
+            self._receive_some()
+            wait_ms = 0.0
         has_unsent = self._unsent or self._wire.unsent_bytes
         self._poll.register(self._wire, select.POLLIN | (select.POLLOUT if has_unsent else 0))
         is_woken = False

@@ -60,6 +60,11 @@ class TlsWire:
         """See `Wire`."""
         return len(self._unsent)
 
+    @property
+    def has_received(self) -> bool:
+        """See `Wire`. What came in one segment with the end of the handshake is read when it is asked for."""
+        return self._incoming.pending > 0
+
     def fileno(self) -> int:
         """See `Wire`."""
         return self._plain.fileno()

@@ -39,6 +39,10 @@ class Wire(Protocol):
     def unsent_bytes(self) -> int:
         """How many bytes that `send_now` took are still on this side: `flush_now` sends them."""
 
+    @property
+    def has_received(self) -> bool:
+        """Whether bytes wait on this side already, which the descriptor does not tell of."""
+
     def fileno(self) -> int:
         """The descriptor; -1 when it is closed."""
 
@@ -76,6 +80,7 @@ class PlainWire:
     can_half_close: Final = True
     is_tls: Final = False
     unsent_bytes: Final = 0
+    has_received: Final = False
 
     def __init__(self, sock: socket.socket) -> None:
         sock.setblocking(False)
@@ -132,6 +137,8 @@ def wait(wire: Wire, deadline: float | None, *, to_receive: bool = False, to_sen
     Returns:
         False when the time was over.
     """
+    if to_receive and wire.has_received:
+        return True
     left = None if deadline is None else max(0.0, deadline - time.monotonic())
     if not hasattr(select, "poll"):  # Windows
         return any(select.select([wire] if to_receive else [], [wire] if to_send else [], [], left))
