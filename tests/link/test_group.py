@@ -60,7 +60,7 @@ async def _room(
                 await room.enter(server.addresses[0], framing)
             yield room, server.addresses[0]
         finally:
-            for channel in room.near:
+            for channel in (*room.near, *room.far):
                 channel.abort()
 
 
