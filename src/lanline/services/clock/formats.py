@@ -107,11 +107,11 @@ def template(question: bytes, second: Second) -> bytes:
         raise NotAFormat("not UTF-8 text") from None
     if not text.isprintable() and _CONTROL.search(text):
         raise NotAFormat("a control character in it")
-    # A newline that a tool has put at its end comes back at the end of the answer.
-    if not text.rstrip("\r\n"):
+    if "%" not in text:
+        # A newline that a tool has put at its end comes back at the end of the answer.
+        if text.rstrip("\r\n"):
+            raise NoDirective
         text = DEFAULT_FORMAT + text
-    elif "%" not in text:
-        raise NoDirective
     # The name of a zone is whatever the variable TZ says.
     answer = _expand(text, second).encode("utf-8", "replace")
     if len(answer) + answer.count(MICROSECONDS) * (_MICROSECOND_DIGITS - 1) > MAX_ANSWER_BYTES:

@@ -23,7 +23,7 @@ from lanline.errors import TransportError
 from lanline.framing.lines import Lines
 from lanline.services.clock.discipline import Discipline, read_discipline
 from lanline.services.clock.formats import MICROSECONDS, NoDirective, NotAFormat, Second, fill_in, template, utc
-from lanline.services.clock.ntp import NO_STRATUM, REFERENCE_ID, ClockState, answer_request, is_request
+from lanline.services.clock.ntp import HEADER_BYTES, NO_STRATUM, REFERENCE_ID, ClockState, answer_request, is_request
 from lanline.services.clock.sources import Neighbourhood, Strangers
 from lanline.services.clock.zone import meaningless_zone
 from lanline.translation import _
@@ -126,10 +126,9 @@ class TimeFace:
     # -- private pieces ------------------------------------------------------------------------------------
 
     def _answer(self, message: bytes, now_ns: int) -> bytes | None:
-        known = self._templates.get(message)
-        if known is not None:
-            return fill_in(known, now_ns)
-        if is_request(message):
+        if message in self._templates:
+            return fill_in(self._templates[message], now_ns)
+        if len(message) >= HEADER_BYTES and is_request(message):
             return answer_request(message, self._state, now_ns, self._now_ns())
         try:
             made = template(message, self._told)
@@ -137,10 +136,13 @@ class TimeFace:
             return None
         except NotAFormat as error:
             return _reason(error)
-        keep = self._templates if MICROSECONDS in made else self._kept
-        if len(keep) < _KEPT_ANSWERS:
-            keep[message] = made
-        return fill_in(made, now_ns)
+        if MICROSECONDS in made:
+            if len(self._templates) < _KEPT_ANSWERS:
+                self._templates[message] = made
+            return fill_in(made, now_ns)
+        if len(self._kept) < _KEPT_ANSWERS:
+            self._kept[message] = made
+        return made
 
     def _answer_stranger(self, message: bytes, host: str, now_ns: int) -> bytes | None:
         if not self._is_public or not self._strangers.may_ask(host, time.monotonic()):
