@@ -41,7 +41,12 @@ class Program:
         self._in.close()
 
     def interrupt(self) -> None:
-        """Ctrl-C."""
+        """Ctrl-C, once it waits and does nothing else: before that it is still on its way to where it waits."""
+        state = Path(f"/proc/{self._process.pid}/stat")
+        times_asleep = 0
+        while times_asleep < 5:
+            times_asleep = times_asleep + 1 if state.read_text().rpartition(")")[2].split()[0] == "S" else 0
+            os.sched_yield()
         self._process.send_signal(signal.SIGINT)
 
     def rest(self, *, exit_code: int = 0) -> list[str]:
