@@ -22,6 +22,7 @@ PURE_MODULES = (
     *(f"lanline.{name}" for name in ("errors", "roles", "address", "limits", "clean", "console", "translation")),
     *(f"lanline.room.{name}" for name in ("keys", "roster", "policy", "audit", "paths")),
     "lanline.transport.sockets",
+    "lanline.transport.multicast",
     "lanline.link.blocking",
 )
 SLOW_TO_LOAD = ("asyncio", "uvloop", "ssl", "cryptography", "rich")
@@ -63,7 +64,14 @@ def _loaded_by(statement: str) -> set[str]:
 
 @pytest.mark.parametrize(
     "module",
-    ["lanline", "lanline.link.blocking", "lanline.ui.cli", "lanline.services.run.words", "lanline.services.talk.words"],
+    [
+        "lanline",
+        "lanline.link.blocking",
+        "lanline.ui.cli",
+        "lanline.services.run.words",
+        "lanline.services.talk.words",
+        "lanline.services.shout.words",
+    ],
 )
 def test_what_a_quick_word_imports_is_quick_to_load(module: str) -> None:
     assert not _loaded_by(f"import {module}")
