@@ -109,6 +109,7 @@ def serve_websocket(ready: Connection) -> None:
 def serve_zmq(ready: Connection) -> None:
     """A ROUTER."""
     router: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.ROUTER)
+    router.sndhwm = router.rcvhwm = 0  # beyond its high-water mark it would drop messages
     tell(ready, router.bind_to_random_port("tcp://127.0.0.1"))
     while True:
         router.send_multipart(router.recv_multipart())
@@ -147,6 +148,7 @@ def contest(framing: Framing, rounds: int) -> None:
         client.upgrade_to_websocket()
         calls["websockets, uvloop"] = _echoing(stack, client)
         dealer: zmq.Socket[bytes] = stack.enter_context(zmq.Context.instance().socket(zmq.DEALER))
+        dealer.sndhwm = dealer.rcvhwm = 0
         dealer.connect(f"tcp://127.0.0.1:{stack.enter_context(served(serve_zmq))}")
         calls["pyzmq DEALER and ROUTER"] = lambda: echo_zmq(dealer)
         seconds = measure_in_turns(calls, rounds)

@@ -69,14 +69,8 @@ class Client:
         self._window = window
 
     def upgrade_to_websocket(self) -> None:
-        """The opening handshake (RFC 6455 section 4.1)."""
-        key = base64.b64encode(os.urandom(16)).decode()
-        request = f"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: {key}\r\n"
-        self._socket.sendall(f"{request}Sec-WebSocket-Version: 13\r\n\r\n".encode())
-        answer = b""
-        while not answer.endswith(b"\r\n\r\n"):
-            answer += self._socket.recv(1)
-        assert answer.startswith(b"HTTP/1.1 101"), answer
+        """See `upgrade`."""
+        upgrade(self._socket)
 
     def echo(self, count: int) -> None:
         """Sends so many messages and takes their answers."""
@@ -100,3 +94,14 @@ class Client:
 def websocket_frame(payload: bytes) -> bytes:
     """A masked binary frame of a client, below 126 bytes (RFC 6455 section 5.2). The mask of zeros is a mask."""
     return bytes([0x82, 0x80 | len(payload)]) + bytes(4) + payload
+
+
+def upgrade(sock: socket.socket) -> None:
+    """The opening handshake of a WebSocket (RFC 6455 section 4.1)."""
+    key = base64.b64encode(os.urandom(16)).decode()
+    request = f"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: {key}\r\n"
+    sock.sendall(f"{request}Sec-WebSocket-Version: 13\r\n\r\n".encode())
+    answer = b""
+    while not answer.endswith(b"\r\n\r\n"):
+        answer += sock.recv(1)
+    assert answer.startswith(b"HTTP/1.1 101"), answer
