@@ -12,14 +12,14 @@ from typing import Protocol
 from lanline.errors import UsageError
 from lanline.link.channel import Channel
 
-Handler = Callable[[Channel], Awaitable[None]]
-"""A coroutine function over a channel. When it returns, the channel is closed."""
+Handler = Callable[[Channel], Awaitable[object]]
+"""A coroutine function over a channel. When it returns, the channel is closed; `serve` ignores what it returns."""
 
 
 class Handling(Protocol):
     """An object whose `handle` is a handler: one object for all clients, with what they share."""
 
-    async def handle(self, channel: Channel) -> None:
+    async def handle(self, channel: Channel) -> object:
         """Serves one client. When it returns, the channel is closed."""
 
 
@@ -48,7 +48,7 @@ class _Anew:
     def __init__(self, kind: Callable[[], Handling]) -> None:
         self._kind = kind
 
-    def __call__(self, channel: Channel) -> Awaitable[None]:
+    def __call__(self, channel: Channel) -> Awaitable[object]:
         return self._kind().handle(channel)
 
 

@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lanline.errors import UsageError
-from lanline.link.handlers import handler_of
+from lanline.link.handlers import Handler, handler_of
 from lanline.link.service import Service
 from lanline.translation import _
 from lanline.ui.plain.handlerfile import is_own_handler, load_handler
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from lanline.arguments import WordParser
     from lanline.console import Console
     from lanline.framing.base import Framing
-    from lanline.ui.plain.watching import Reasoned
 
 
 class Face(NamedTuple):
@@ -35,7 +34,7 @@ class Face(NamedTuple):
     name: str
     """As it was typed."""
 
-    handler: Reasoned | None
+    handler: Handler | None
     """For channels; None where services are served, over links."""
 
     answer: Callable[[bytes, Address], bytes | None] | None

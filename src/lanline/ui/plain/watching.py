@@ -12,12 +12,13 @@ import asyncio
 import base64
 import time
 import traceback
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Final
 
 from lanline.errors import ChannelClosed, ChannelEnded, ChannelError, LanlineError, RemoteProtocolError
 from lanline.link.channel import Channel
 from lanline.link.figures import ChannelStatistics
+from lanline.link.handlers import Handler
 from lanline.translation import _
 from lanline.ui.plain.handlerfile import line_of
 
@@ -30,9 +31,6 @@ Tell = Callable[[Event], None]
 
 SHOWN_BYTES: Final = 500
 """Of a message, in an event: enough to recognise it."""
-
-Reasoned = Callable[[Channel], Awaitable[object]]
-"""A handler. A text that it returns says why it ended the client."""
 
 
 class Watch:
@@ -51,8 +49,8 @@ class Watch:
         self._folder = folder
         self._is_verbose = is_verbose
 
-    def watched(self, handler: Reasoned) -> Callable[[Channel], Awaitable[None]]:
-        """The same handler, looked at."""
+    def watched(self, handler: Handler) -> Callable[[Channel], Coroutine[Any, Any, None]]:
+        """The same handler, looked at. A text that it returns says why it ended the client."""
 
         async def handle(channel: Channel) -> None:
             client = channel.peer_address
@@ -74,7 +72,7 @@ class Watch:
 
         return handle
 
-    async def _end_of(self, handler: Reasoned, channel: Channel) -> Event:
+    async def _end_of(self, handler: Handler, channel: Channel) -> Event:
         """Runs the handler; what ended it."""
         try:
             said = await handler(WatchedChannel(channel, self._tell) if self._is_verbose else channel)
@@ -230,18 +228,21 @@ class WatchedAnswers:
         self._timer: asyncio.TimerHandle | None = None
 
     def answer(self, message: bytes, sender: Address) -> bytes | None:
-        """Answers as the face does. A sender beyond the most clients gets none."""
+        """Answers as the face does. A sender beyond the most clients gets none; one that gets no answer is no client."""
         known = self._senders.pop(sender, None)
-        if known is None:
+        # Who gets no answer is no client: forged senders without number would else come and go, a line each.
+        reply = self._answer(message, sender)
+        if known is None and reply is not None:
             known = self._new(sender)
             if known is None:
                 return None
+        if self._is_verbose:
+            self._tell(said(str(sender), "in", message))
+        if known is None:
+            return None
         self._senders[sender] = known
         known.last = time.monotonic()
         known.received += 1
-        if self._is_verbose:
-            self._tell(said(known.client, "in", message))
-        reply = self._answer(message, sender)
         if reply is not None:
             known.sent += 1
             if self._is_verbose:

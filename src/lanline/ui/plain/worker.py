@@ -142,8 +142,9 @@ async def _serve(
         for server in servers:
             server.stop_accepting()
         if headcount.here:
-            text = _("stopping: {count} clients have {seconds:g} s to end; Ctrl-C again cuts them off").format(
-                count=headcount.here, seconds=settings.drain
+            clients = _("1 client") if headcount.here == 1 else _("{count} clients").format(count=headcount.here)
+            text = _("stopping, at most {seconds:g} s for {clients} to end; Ctrl-C again cuts off at once").format(
+                clients=clients, seconds=settings.drain
             )
             tell({"event": "stopping", "text": text, "clients": headcount.here})
         is_cut_off = await _close(servers, settings.drain, signals)
