@@ -155,6 +155,13 @@ def test_a_sender_comes_with_its_first_datagram_and_goes_after_a_silence() -> No
     assert (left["why"], left["received_messages"], left["sent_messages"]) == ("silent", 2, 1)
 
 
+def test_who_gets_no_answer_is_no_client() -> None:
+    events: Events = []
+    answers = WatchedAnswers(lambda message, sender: None, events.append, Headcount(None), silence=60.0)
+    assert [answers.answer(b"forged", Address("udp", "127.0.0.1", port)) for port in range(1, 100)] == [None] * 99
+    assert events == []
+
+
 def test_of_too_many_senders_the_longest_silent_makes_way() -> None:
     events: Events = []
 

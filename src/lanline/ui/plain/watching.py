@@ -228,8 +228,8 @@ class WatchedAnswers:
         self._timer: asyncio.TimerHandle | None = None
 
     def answer(self, message: bytes, sender: Address) -> bytes | None:
-        """Answers as the face does. A sender beyond the most clients gets none; one that gets no answer is no client."""
-        known = self._senders.pop(sender, None)
+        """Answers as the face does. A sender beyond the most clients gets none."""
+        known = self._senders.get(sender)
         # Who gets no answer is no client: forged senders without number would else come and go, a line each.
         reply = self._answer(message, sender)
         if known is None and reply is not None:
@@ -240,6 +240,7 @@ class WatchedAnswers:
             self._tell(said(str(sender), "in", message))
         if known is None:
             return None
+        self._senders.pop(sender, None)
         self._senders[sender] = known
         known.last = time.monotonic()
         known.received += 1
