@@ -9,6 +9,7 @@ Handlers run in threads of their own; the table of senders is guarded by one loc
 
 from __future__ import annotations
 
+import errno
 import logging
 import time
 from collections import OrderedDict
@@ -31,6 +32,8 @@ _LOG: Final = logging.getLogger("lanline.link")
 
 _BATCH: Final = 64
 """Datagrams between two looks at the clock and at whether to stop."""
+
+_NOTHING: Final = BlockingIOError(errno.EAGAIN, "nothing is there")
 
 
 class Senders:
@@ -70,10 +73,11 @@ class Senders:
     def run(self) -> None:
         """Reads, in the calling thread, until `stop` was called from another."""
         while not self._waker.is_awake:
-            is_readable = bool(self._waker.wait(self._forget_the_silent()))
-            for _ in range(_BATCH if is_readable else 0):
-                if not self._read_one():
-                    break
+            if self._waker.wait(self._forget_the_silent()):
+                self._read_errors()
+                for _ in range(_BATCH):
+                    if not self._read_one():
+                        break
 
     def stop(self) -> None:
         """Ends `run`: every channel ends once what came for it has been received. They may still send."""
@@ -94,17 +98,17 @@ class Senders:
 
     # -- one datagram --------------------------------------------------------------------------------------
 
+    def _read_errors(self) -> None:
+        """First at each wake-up: only so is it known whose datagrams did not arrive."""
+        self._port.note(_NOTHING)
+        while self._port.undelivered:
+            self._fell_short(*self._port.undelivered.popleft())
+
     def _read_one(self) -> bool:
         """False: nothing more is there."""
         try:
             received = self._port.receive()
-        except BlockingIOError as nothing:
-            # Woken, and nothing to read: there are errors in the queue beside the socket.
-            self._port.note(nothing)
-            while self._port.undelivered:
-                self._fell_short(*self._port.undelivered.popleft())
-            return False
-        except ChannelClosed:
+        except (BlockingIOError, ChannelClosed):
             return False
         except LanlineError as trouble:
             self._fell_short(trouble, None)
