@@ -152,28 +152,33 @@ class Pieces:
 
     def __init__(self) -> None:
         self.size = 0
-        self._blocks: list[bytes] = []
-        self._pieces: list[bytes] = []
+        # Made when they are needed: thousands of idle connections keep nothing.
+        self._blocks: list[bytes] | None = None
+        self._pieces: list[bytes] | None = None
 
     def add(self, piece: bytes) -> None:
         """Keeps a piece behind the others."""
         self.size += len(piece)
+        if self._pieces is None:
+            self._pieces = [piece]
+            return
         self._pieces.append(piece)
         if len(self._pieces) == self._PIECES_PER_BLOCK:
-            self._blocks.append(b"".join(self._pieces))
-            self._pieces.clear()
+            block, self._pieces = b"".join(self._pieces), None
+            if self._blocks is None:
+                self._blocks = []
+            self._blocks.append(block)
 
     def take(self) -> bytes:
         """Everything kept, as one; nothing is kept any more."""
-        whole = b"".join([*self._blocks, *self._pieces])
+        whole = b"".join([*(self._blocks or ()), *(self._pieces or ())])
         self.clear()
         return whole
 
     def clear(self) -> None:
         """Forgets everything."""
         self.size = 0
-        self._blocks.clear()
-        self._pieces.clear()
+        self._blocks = self._pieces = None
 
 
 def as_bytes(data: bytes | bytearray | memoryview | str) -> bytes:

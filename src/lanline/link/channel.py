@@ -138,7 +138,12 @@ class Channel(ABC):
                 return
             except DatagramRefused:
                 continue
-            await self._wait_for_more()
+            # As `_wait_for_more`: a coroutine of its own would cost 300 bytes for each handler that waits.
+            receiver = self._expect_more()
+            try:
+                await receiver
+            finally:
+                self._receiver = None
 
     # -- ending --------------------------------------------------------------------------------------------
 
@@ -268,13 +273,18 @@ class Channel(ABC):
 
     async def _wait_for_more(self) -> None:
         """Waits for the next message, or for the end."""
-        if self._receiver is not None:
-            raise LocalProtocolError("two tasks receive from one channel")
-        self._receiver = self._loop.create_future()
+        receiver = self._expect_more()
         try:
-            await self._receiver
+            await receiver
         finally:
             self._receiver = None
+
+    def _expect_more(self) -> asyncio.Future[None]:
+        """What to wait for; whoever waits sets `_receiver` back to None."""
+        if self._receiver is not None:
+            raise LocalProtocolError("two tasks receive from one channel")
+        self._receiver = receiver = self._loop.create_future()
+        return receiver
 
     def _wake_receiver(self) -> None:
         if self._receiver is not None and not self._receiver.done():

@@ -85,6 +85,7 @@ class Server:
         self._listeners: list[Listener] = []
         self._datagrams: list[DatagramListener] = []
         self._tasks: set[asyncio.Task[None]] = set()
+        self._forget_task = self._tasks.discard  # one object, not one for each connection
         self._links: set[Link] = set()
         self._leaving: set[Link] = set()
         self._started: list[Service] = []
@@ -207,7 +208,7 @@ class Server:
     def _serve_channel(self, channel: Channel) -> None:
         task = asyncio.get_running_loop().create_task(self._run(channel))
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._forget_task)
 
     async def _run(self, channel: Channel) -> None:
         assert self._handler is not None, "channels are made only where there is a handler"

@@ -54,7 +54,6 @@ class StreamChannel(Channel, asyncio.Protocol):
 
     __slots__ = (
         "_framing",
-        "_encode",
         "_decoder",
         "_limits",
         "_arrival",
@@ -83,7 +82,6 @@ class StreamChannel(Channel, asyncio.Protocol):
     ) -> None:
         super().__init__()
         self._framing = framing
-        self._encode = framing.encode
         self._decoder = framing.decoder()
         self._limits = limits
         self._arrival = arrival
@@ -106,7 +104,7 @@ class StreamChannel(Channel, asyncio.Protocol):
 
     async def send(self, message: bytes) -> None:
         """See `Channel.send`."""
-        data = self._encode(message)
+        data = self._framing.encode(message)
         if self._is_shut:
             raise self._cannot_send()
         if self.sources:
@@ -125,7 +123,7 @@ class StreamChannel(Channel, asyncio.Protocol):
 
     def send_now(self, message: bytes) -> None:
         """See `Channel.send_now`."""
-        data = self._encode(message)
+        data = self._framing.encode(message)
         if self._is_shut:
             raise self._cannot_send()
         if not self._is_writable:
