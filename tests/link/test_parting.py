@@ -33,7 +33,7 @@ async def _closing_takes(mem: str, size: int, handler: Any) -> float:
         for _ in range(10):
             await asyncio.sleep(0)
         assert isinstance(channel, StreamChannel)
-        channel._out.append(bytes(size))
+        channel._out = [bytes(size)]
         began = loop.time()
         await channel.close()
         taken = loop.time() - began

@@ -318,7 +318,7 @@ def test_a_cancelled_close_cuts_the_connection_at_once(mem: str, run_virtual: Ru
         loop = asyncio.get_running_loop()
         async with both(mem, Raw()) as (near, far):
             far._transport.pause_reading()
-            near._out.append(bytes(3_000_000))
+            near._out = [bytes(3_000_000)]
             task = loop.create_task(near.close())
             await asyncio.sleep(0)
             task.cancel()

@@ -30,6 +30,7 @@ from lanline.link.link import Link
 from lanline.link.service import Service, collect
 from lanline.link.streamchannel import StreamChannel
 from lanline.session.session import Side
+from lanline.translation import _
 from lanline.transport import registry
 from lanline.transport.base import Arrival, Listener, ListenerStatistics
 from lanline.transport.udp import Answer
@@ -172,11 +173,14 @@ class Server:
     async def _listen_to_datagrams(self, address: Address | socket.socket) -> None:
         if self._handler is None:
             raise AddressError(
-                f"{address} carries datagrams, and services need a stream",
-                advice="serve them over tcp:// or tls://; a handler can be served over udp://.",
+                _("{address} carries datagrams, and services need a stream").format(address=address),
+                advice=_("serve them over tcp:// or tls://; a handler can be served over udp://."),
             )
         if self._tls is not None:
-            raise UsageError(f"{address} carries datagrams, and TLS needs a stream", advice="serve it without tls.")
+            raise UsageError(
+                _("{address} carries datagrams, and TLS needs a stream").format(address=address),
+                advice=_("serve it without tls."),
+            )
         for port in await ports_of(address):
             one = DatagramListener(port, on_channel=self._serve_channel, answer=self._answer, limits=self._limits)
             self._datagrams.append(one)
@@ -206,7 +210,7 @@ class Server:
         return StreamChannel(self._framing, self._limits, arrival=arrival, on_connected=self._serve_channel)
 
     def _serve_channel(self, channel: Channel) -> None:
-        task = asyncio.get_running_loop().create_task(self._run(channel))
+        task = asyncio.get_running_loop().create_task(self._run(channel), name="handler")
         self._tasks.add(task)
         task.add_done_callback(self._forget_task)
 
@@ -254,6 +258,6 @@ def serve(
         AddressError: an address is none. UsageError: no address, or a service that cannot be served.
     """
     if not addresses:
-        raise UsageError("serve needs at least one address, such as tcp://127.0.0.1:9000")
+        raise UsageError(_("serve needs at least one address, such as tcp://127.0.0.1:9000"))
     parsed = [Address.parse(address) if isinstance(address, str) else address for address in addresses]
     return Server(what, parsed, framing=framing or Raw(), tls=tls, guard=guard or Anyone(), limits=limits)

@@ -22,6 +22,7 @@ from lanline.framing.base import Framing
 from lanline.limits import LAN, Limits
 from lanline.link.channel import Channel
 from lanline.link.parting import Parting
+from lanline.translation import _
 from lanline.transport.base import Arrival, connection_facts, local_address, translate_loss
 
 _PAUSE_BYTES: Final = 256 * 1024
@@ -57,6 +58,7 @@ class StreamChannel(Channel, asyncio.Protocol):
         "_decoder",
         "_limits",
         "_arrival",
+        "_keeper",
         "_on_connected",
         "_transport",
         "_parting",
@@ -85,9 +87,10 @@ class StreamChannel(Channel, asyncio.Protocol):
         self._decoder = framing.decoder()
         self._limits = limits
         self._arrival = arrival
+        self._keeper = None if arrival is None else arrival.keeper
         self._on_connected = on_connected
         self._waiting_bytes = 0
-        self._out: list[bytes] = []
+        self._out: list[bytes] | None = None
         self._out_bytes = 0
         self._flush_is_due = False
         self._writers: list[asyncio.Future[None]] | None = None
@@ -110,7 +113,10 @@ class StreamChannel(Channel, asyncio.Protocol):
         if self.sources:
             self.catch_up()
         self._sent_messages += 1
-        self._out.append(data)
+        if self._out is None:
+            self._out = [data]
+        else:
+            self._out.append(data)
         self._out_bytes += len(data)
         if self._out_bytes > _WRITE_BYTES:
             self._flush()
@@ -128,11 +134,18 @@ class StreamChannel(Channel, asyncio.Protocol):
             raise self._cannot_send()
         if not self._is_writable:
             limit = self._limits.unsent_bytes // 4
-            raise BufferFull(f"{self.peer_address} has more than {limit} bytes to take before this message")
+            raise BufferFull(
+                _("{peer_address} has more than {limit} bytes to take before this message").format(
+                    peer_address=self.peer_address, limit=limit
+                )
+            )
         if self.sources:
             self.catch_up()
         self._sent_messages += 1
-        self._out.append(data)
+        if self._out is None:
+            self._out = [data]
+        else:
+            self._out.append(data)
         self._out_bytes += len(data)
         if self._out_bytes > _WRITE_BYTES:
             self._flush()
@@ -151,7 +164,7 @@ class StreamChannel(Channel, asyncio.Protocol):
             pieces = source.take(self)
             if pieces and not self._is_shut:
                 self._sent_messages += len(pieces)
-                self._out += pieces
+                self._out = [*(self._out or ()), *pieces]
                 self._out_bytes += sum(map(len, pieces))
                 if not self._flush_is_due:
                     self._flush_is_due = True
@@ -221,7 +234,7 @@ class StreamChannel(Channel, asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
         self._transport.set_write_buffer_limits(high=self._limits.unsent_bytes // 4)
         if self._arrival is not None:
-            self._peer_address = self._arrival.peer_address
+            self._peer_address, self._arrival = self._arrival.peer_address, None
         else:
             self._peer_address = connection_facts(self._transport).peer_address
         on_connected, self._on_connected = self._on_connected, None
@@ -257,8 +270,8 @@ class StreamChannel(Channel, asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is gone."""
         self._is_shut = True
-        if self._arrival is not None:
-            self._arrival.gone()
+        if self._keeper is not None:
+            self._keeper.forget()
         if exc is not None:
             self._broken_by = translate_loss(self._peer_address, exc)
         if self._ended_by is None:
@@ -290,7 +303,7 @@ class StreamChannel(Channel, asyncio.Protocol):
         self._flush_is_due = False
         if self._out:
             data = b"".join(self._out)
-            self._out.clear()
+            self._out = None
             self._out_bytes = 0
             self._sent_bytes += len(data)
             if not self._transport.is_closing():
@@ -337,7 +350,7 @@ class StreamChannel(Channel, asyncio.Protocol):
             self._decoder.receive_eof()
         except RemoteProtocolError as error:
             return error
-        return ChannelEnded("the peer has closed the channel")
+        return ChannelEnded(_("the peer has closed the channel"))
 
     def _cut_off(self, held: int) -> None:
         self._is_shut = True
@@ -352,7 +365,7 @@ class StreamChannel(Channel, asyncio.Protocol):
 
     def _cannot_send(self) -> ChannelError:
         if self._ended_here and not self._closed_here:
-            return ChannelClosed("this side has ended its half of the channel already")
+            return ChannelClosed(_("this side has ended its half of the channel already"))
         if self._broken_by is not None and not self._closed_here:
             return self._broken_by
         return super()._cannot_send()

@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+import sys
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -230,7 +231,9 @@ class AcceptLoop:
         sock.setblocking(False)
         now = self.loop.time()
         if isinstance(name, tuple):
-            return Newcomer(self, sock, internet_peer_text(self.scheme, name), plain_host(name[0]), None, now)
+            # Thousands of clients of one machine share its name.
+            host = sys.intern(plain_host(name[0]))
+            return Newcomer(self, sock, internet_peer_text(self.scheme, name), host, None, now)
         uid, process = peer_process(sock)
         text = unix_peer_text(self._addresses[0].path, uid, process)
         return Newcomer(self, sock, text, "", uid, now)

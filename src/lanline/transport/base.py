@@ -98,6 +98,12 @@ class Arrival:
         self.member = member
         return True
 
+    @property
+    def keeper(self) -> Keeper | None:
+        """Who counts this connection. A protocol that keeps nothing of the arrival calls `forget` of it in place of
+        `gone` here."""
+        return self._keeper
+
     def gone(self) -> None:
         """The connection is over. Call it from `connection_lost`; a second call does nothing."""
         keeper, self._keeper = self._keeper, None

@@ -262,7 +262,7 @@ class Newcomer(Entry):
             return
         if self.standing is Standing.GONE:
             return  # the protocol has seen its end already
-        self.stage, self._transport = Stage.ATTACHED, transport
+        self.stage, self._transport, self._arrival = Stage.ATTACHED, transport, None
         if entrance.welcome_at_once:
             arrival.welcomed(None)
 
