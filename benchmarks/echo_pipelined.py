@@ -2,9 +2,9 @@
 
 64-byte messages over one connection, 1,024 outstanding, the server in a process of its own. The handler is what
 everybody writes: `async for message in channel: await channel.send(message)`. Peers, in the same run, each as its own
-documentation shows it: asyncio streams (readline, or readexactly twice, then write and drain), on uvloop and on the stock
-loop; `websockets` on uvloop, without compression; pyzmq's ROUTER, blocking, against its DEALER. All but the last get the
-same client, a blocking socket that counts bytes.
+documentation shows it: asyncio streams (readline, or readexactly twice, then write and drain), on uvloop and on the
+stock loop; `websockets` on uvloop, without compression; pyzmq's ROUTER, blocking, against its DEALER. All but the last
+get the same client, a blocking socket that counts bytes.
 
 Run: python -m benchmarks.echo_pipelined [ROUNDS]
 """
@@ -99,7 +99,7 @@ def serve_websocket(ready: Connection) -> None:
     async def main() -> None:
         # No pings: a client that counts bytes would count them.
         async with serve_websockets(echo, "127.0.0.1", 0, compression=None, ping_interval=None) as server:
-            tell(ready, list(server.sockets)[0].getsockname()[1])
+            tell(ready, next(iter(server.sockets)).getsockname()[1])
             await server.serve_forever()
 
     with asyncio.Runner(loop_factory=FAST) as runner:

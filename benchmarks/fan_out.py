@@ -1,8 +1,8 @@
 """Claim: one line to many connections goes out many times as fast as others send it.
 
-One sender, 100 and 1,000 receivers, 64-byte messages, at most 64 of them not yet delivered to everybody (a closed loop: so
-nothing is dropped, and nobody is measured by how much it swallows). The server has a process and a core of its own. Peers,
-in the same run: `websockets.broadcast`, ngIRCd and Redis pub/sub; the last two are found on PATH. ngIRCd listens with a
+One sender, 100 and 1,000 receivers, 64-byte messages, at most 64 of them not yet delivered to everybody (a closed loop:
+so nothing is dropped, and nobody is measured by how much it swallows). The server has a process of its own. Peers, in
+the same run: `websockets.broadcast`, ngIRCd and Redis pub/sub; the last two are found on PATH. ngIRCd listens with a
 backlog of 10, which makes 1,000 connects wait for minutes: it is measured with 100 only.
 
 The receivers are one process with epoll that counts bytes; it is also the sender, so the clock is one.
@@ -85,9 +85,8 @@ def serve_broadcast(ready: Connection) -> None:
 
     async def main() -> None:
         # No pings: a client that counts bytes would count them.
-        async with serve_websockets(
-            relay, "127.0.0.1", 0, compression=None, ping_interval=None, backlog=1024
-        ) as server:
+        serving = serve_websockets(relay, "127.0.0.1", 0, compression=None, ping_interval=None, backlog=1024)
+        async with serving as server:
             tell(ready, next(iter(server.sockets)).getsockname()[1])
             await server.serve_forever()
 
@@ -250,7 +249,7 @@ def crowd_of_irc(port: int, receivers: int) -> Crowd:
     for name in names:
         sock = _connected(port)
         sock.sendall(f"NICK {name}\r\nUSER {name} 0 * :{name}\r\n".encode())
-        _until(sock, b" 422 ")
+        _until(sock, b" 376 ")  # the end of the greeting
         everybody.append(sock)
     for sock in everybody[1:]:
         sock.sendall(b"JOIN #a\r\n")
@@ -311,9 +310,8 @@ def contest(receivers: int, rounds: int) -> None:
         for loop in ("uvloop", "stock loop"):
             port = stack.enter_context(served(serve_lanline, loop))
             enter(f"lanline, {loop}", crowd_of_lines(port, receivers))
-        enter(
-            "websockets.broadcast, uvloop", crowd_of_websockets(stack.enter_context(served(serve_broadcast)), receivers)
-        )
+        port = stack.enter_context(served(serve_broadcast))
+        enter("websockets.broadcast, uvloop", crowd_of_websockets(port, receivers))
         for name, start, crowd_of in (("ngircd", ngircd, crowd_of_irc), ("redis-server", redis, crowd_of_redis)):
             if shutil.which(name) is None:
                 print(f"MISSING: {name} is not on PATH: this run says nothing about it", flush=True)

@@ -1,4 +1,4 @@
-"""What the benchmarks of plain channels share: servers in processes of their own, and a client that costs next to nothing.
+"""What the benchmarks of plain channels share: servers in processes of their own, and a client that costs little.
 
 The client knows the size of a message on the wire in each direction and counts bytes: what it measures is the server.
 Messages outstanding are never more than a window. Not a benchmark by itself.
@@ -22,26 +22,35 @@ READ_BYTES = 256 * 1024
 @contextmanager
 def served(what: Callable[..., None], *arguments: object) -> Iterator[int]:
     """Runs `what(ready, *arguments)` in a process of its own, and gives the port that it sent through `ready`."""
+    with conversing(what, *arguments) as (_, port):
+        yield port
+
+
+@contextmanager
+def conversing(what: Callable[..., None], *arguments: object) -> Iterator[tuple[Connection, int]]:
+    """As `served`, for a process that is spoken to later: the pipe to it, and its port."""
     here, there = multiprocessing.Pipe()
     target, words = _run, (what, there, *arguments)
     process = multiprocessing.get_context("spawn").Process(target=target, args=words, daemon=True)
     process.start()
     there.close()
     try:
-        yield here.recv()
+        yield here, here.recv()
     finally:
         process.kill()
         process.join()
 
 
 def _run(what: Callable[..., None], ready: Connection, *arguments: object) -> None:
-    threading.Thread(target=_end_with_parent, args=(ready,), daemon=True).start()
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     what(ready, *arguments)
 
 
-def _end_with_parent(ready: Connection) -> None:
+def _end_with_parent() -> None:
     """A benchmark that is killed leaves no server behind."""
-    ready.poll(None)
+    parent = multiprocessing.parent_process()
+    assert parent is not None, "this is no child"
+    parent.join()
     os._exit(0)
 
 

@@ -1,8 +1,8 @@
 """Claim: a message through a channel comes back within 1.25 times the time that a bare asyncio Protocol takes.
 
-64 bytes over TCP on loopback, one outstanding, the server in a process of its own: the median of many round trips, as a
-blocking socket measures them. Peers, in the same run: a Protocol that writes what it gets, on the same loop, and asyncio
-streams. Contestants take turns, some hundred round trips at a time.
+64 bytes over TCP on loopback, one outstanding, the server in a process of its own: the median of many round trips, as
+a blocking socket measures them. Peers, in the same run: a Protocol that writes what it gets, on the same loop, and
+asyncio streams. Contestants take turns, some hundred round trips at a time.
 
 Run: python -m benchmarks.round_trip [ROUNDS]
 """
