@@ -66,6 +66,7 @@ def _entry(name: str, module: str) -> str:
         functions = [one for one in node.body if isinstance(one, ast.FunctionDef) and one.name[0] != "_"]
         parts = [f"### {name}", _prose(ast.get_docstring(node) or "")]
         parts += [f"**`{name}.{_signature(one)}`**\n\n{_prose(ast.get_docstring(one) or '')}" for one in functions]
+        parts += [_made_class(name, kind, home) for kind, home in _classes_of(node)]
         return "\n\n".join(parts)
     if isinstance(node, ast.ClassDef):
         words = ast.get_docstring(node) or ""
@@ -76,6 +77,26 @@ def _entry(name: str, module: str) -> str:
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
         return f"### {name}\n\n**`{_signature(node)}`**\n\n{_prose(ast.get_docstring(node) or '')}"
     return f"### {name}\n\n{_after(module, name)}"
+
+
+def _classes_of(module: ast.Module) -> Iterator[tuple[str, str]]:
+    """The classes that a module of public functions names in its `__all__`, and where each stands."""
+    listed = next(ast.literal_eval(one.value) for one in module.body if isinstance(one, ast.Assign))
+    told = {
+        alias.name: one.module
+        for one in ast.walk(module)
+        if isinstance(one, ast.ImportFrom) and one.module
+        for alias in one.names
+    }
+    yield from ((name, told[name]) for name in listed if name[0].isupper())
+
+
+def _made_class(owner: str, name: str, home: str) -> str:
+    """A class that the functions of a module make: its words and its members."""
+    node = _find(home, name)
+    assert isinstance(node, ast.ClassDef), f"{home} has no class {name}"
+    words = _prose((ast.get_docstring(node) or "").partition("\nArgs:")[0])
+    return f"#### {owner}.{name}\n\n{words}\n\n*It has:*\n\n" + "\n".join(_members(node))
 
 
 def _members(node: ast.ClassDef) -> Iterator[str]:

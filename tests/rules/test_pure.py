@@ -69,6 +69,7 @@ def _loaded_by(statement: str) -> set[str]:
         "lanline.link.blocking",
         "lanline.ui.cli",
         "lanline.services.run.words",
+        "lanline.ui.words.ask",
         "lanline.services.talk.words",
         "lanline.services.shout.words",
     ],
