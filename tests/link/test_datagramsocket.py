@@ -94,6 +94,47 @@ def test_a_datagram_over_the_limit_is_told_and_the_next_one_comes(run: Run[Any])
     run(main())
 
 
+def test_what_went_wrong_is_told_in_its_place_among_the_datagrams(run: Run[Any]) -> None:
+    async def main() -> None:
+        async with asyncio.timeout(PATIENCE), bind(ANYWHERE, max_datagram_bytes=10) as small, bind(ANYWHERE) as other:
+            for message in (b"one", b"x" * 11, b"two", b"x" * 12, b"three"):
+                await other.send(message, small.address)
+            await until(lambda: small.statistics().waiting_messages == 3)
+            told: list[bytes | str] = []
+            for _ in range(5):
+                try:
+                    told.append((await small.receive()).message)
+                except DatagramTruncated:
+                    told.append("cut")
+            assert told == [b"one", "cut", b"two", "cut", b"three"]
+
+    run(main())
+
+
+def test_a_flood_of_what_is_cut_is_told_in_part_and_leaves_room_for_datagrams(
+    run: Run[Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(datagramsocket, "_TROUBLES", 3)
+
+    async def main() -> None:
+        async with asyncio.timeout(PATIENCE), bind(ANYWHERE, max_datagram_bytes=10) as small, bind(ANYWHERE) as other:
+            for _ in range(5):
+                await other.send(b"x" * 11, small.address)
+            await other.send(b"whole", small.address)
+            await until(lambda: small.statistics().waiting_messages == 1)
+            for _ in range(3):
+                with pytest.raises(DatagramTruncated):
+                    await small.receive()
+            assert (await small.receive()).message == b"whole"
+            assert small.statistics().truncated_messages == 5
+            await other.send(b"x" * 11, small.address)
+            with pytest.raises(DatagramTruncated):
+                await small.receive()
+
+    run(main())
+    assert "3 tidings wait to be received" in caplog.text
+
+
 def test_iterating_goes_on_after_what_was_cut_or_refused_and_ends_when_it_is_closed(run: Run[Any]) -> None:
     async def main() -> None:
         with open_bound(Address.parse(ANYWHERE)) as gone:

@@ -3,9 +3,10 @@
 Where each sender shall have a channel of its own, `serve` does that; towards one peer, `connect`. Rules:
 
 - An answer leaves from the address that its sender asked, also on a socket that is bound to every interface.
-- What was cut, refused or found no way is told by `receive`, with the peer's address, and the socket goes on. `async
-  for` passes over such tidings; they are counted, and in the log at most one a second.
-- What waits to be received is bounded; beyond that the newest is dropped, counted.
+- What was cut, refused or found no way is told by `receive`, with the peer's address and in its place among the
+  datagrams, and the socket goes on. `async for` passes over such tidings; they are counted, and in the log at most one
+  a second.
+- What waits to be received is bounded; beyond that the newest is dropped, counted. So it is with tidings.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from lanline.errors import (
 )
 from lanline.link.client import Connecting
 from lanline.link.datagram import MESSAGE_BYTES, Datagram, DatagramStatistics
+from lanline.translation import _
 from lanline.transport.udp import UdpDriver
 from lanline.transport.udpopening import open_at, place_of
 from lanline.transport.udpsocket import UdpSocket
@@ -40,7 +42,7 @@ _KNOWN_WAYS: Final = 4096
 """Senders whose way back is remembered. A flood of made-up ones only empties the table."""
 
 _TROUBLES: Final = 64
-"""Tidings that wait to be told; older ones give way."""
+"""Tidings that wait to be told. Few, so that a flood of oversize datagrams leaves the room to the others."""
 
 _DRAIN: Final = 5.0
 
@@ -54,9 +56,9 @@ class DatagramSocket:
         self._loop = asyncio.get_running_loop()
         self._driver = UdpDriver(port, receive=self._heard, on_trouble=self._fell_short)
         self._address = port.address
-        self._waiting: deque[Datagram] = deque()
+        self._waiting: deque[Datagram | LanlineError] = deque()
         self._waiting_bytes = 0
-        self._troubles: deque[LanlineError] = deque(maxlen=_TROUBLES)
+        self._waiting_troubles = 0
         self._receiver: asyncio.Future[None] | None = None
         self._ways: dict[Address, tuple[Place, bytes]] = {}
         self._is_closed = False
@@ -86,7 +88,7 @@ class DatagramSocket:
             ChannelClosed: this side has closed.
         """
         if self._is_closed:
-            raise ChannelClosed("this side has closed the socket already")
+            raise ChannelClosed(_("this side has closed the socket already"))
         way = self._ways.get(to) if isinstance(to, Address) else None
         if way is None:
             way = await self._find_way(to)
@@ -98,7 +100,7 @@ class DatagramSocket:
     # -- receiving -----------------------------------------------------------------------------------------
 
     async def receive(self) -> Datagram:
-        """The next datagram.
+        """The next datagram, or what was learned of one before the next came.
 
         Raises:
             DatagramTruncated: one came that is longer than `max_datagram_bytes`; the rest of it is lost.
@@ -107,10 +109,8 @@ class DatagramSocket:
             ChannelClosed: this side has closed. LocalProtocolError: another task is receiving already.
         """
         while not self._waiting:
-            if self._troubles:
-                raise self._troubles.popleft()
             if self._is_closed:
-                raise ChannelClosed("this side has closed the socket already")
+                raise ChannelClosed(_("this side has closed the socket already"))
             if self._receiver is not None:
                 raise LocalProtocolError("two tasks receive from one socket")
             self._receiver = self._loop.create_future()
@@ -118,9 +118,12 @@ class DatagramSocket:
                 await self._receiver
             finally:
                 self._receiver = None
-        datagram = self._waiting.popleft()
-        self._waiting_bytes -= len(datagram.message) + MESSAGE_BYTES
-        return datagram
+        oldest = self._waiting.popleft()
+        if isinstance(oldest, LanlineError):
+            self._waiting_troubles -= 1
+            raise oldest
+        self._waiting_bytes -= len(oldest.message) + MESSAGE_BYTES
+        return oldest
 
     async def __aiter__(self) -> AsyncIterator[Datagram]:
         """Datagrams until this side closes. What was cut or refused is passed over."""
@@ -161,7 +164,7 @@ class DatagramSocket:
             sent_bytes=self._sent_bytes,
             received_messages=figures.received - self._dropped,
             received_bytes=self._received_bytes,
-            waiting_messages=len(self._waiting),
+            waiting_messages=len(self._waiting) - self._waiting_troubles,
             dropped_messages=self._dropped,
             truncated_messages=figures.truncated,
             undelivered_messages=figures.undelivered,
@@ -185,7 +188,11 @@ class DatagramSocket:
         self._wake()
 
     def _fell_short(self, trouble: LanlineError, _place: Place | None) -> None:
-        self._troubles.append(trouble)
+        if self._waiting_troubles == _TROUBLES:
+            self._driver.warn("untold", f"{_TROUBLES} tidings wait to be received, the limit: {trouble}")
+            return
+        self._waiting_troubles += 1
+        self._waiting.append(trouble)
         self._wake()
 
     async def _find_way(self, to: Address | str) -> tuple[Place, bytes]:
