@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lanline.services.clock.ntp import ClockState, answer_request, is_request, short, stamp
+from lanline.services.clock.ntp import ClockState, answer_request, claims_of, is_request, short, stamp
 
 CLOCK = ClockState(10, 0, b"LANL", 1_700_000_000_000_000_000, 1_500_000, -20)
 HEADER = bytes([0x23, 0, 6, 0x20]) + bytes(36) + b"cookie!!"
@@ -55,7 +55,7 @@ def test_printable_text_is_no_request(text: str) -> None:
 
 
 def test_the_answer_has_every_field_where_the_rfc_has_it() -> None:
-    answer = answer_request(HEADER + CODE, CLOCK, 1_000_000_000, 1_500_000_000)
+    answer = answer_request(HEADER + CODE, claims_of(CLOCK), 1_000_000_000, 1_500_000_000)
     assert len(answer) == 48
     first, stratum, poll, precision, delay, dispersion = struct.unpack("!BBbbII", answer[:12])
     assert (first, stratum, poll, precision, delay) == (0x24, 10, 6, -20, 0)
@@ -70,19 +70,19 @@ def test_the_answer_has_every_field_where_the_rfc_has_it() -> None:
 
 def test_the_version_of_the_answer_is_that_of_the_request() -> None:
     for version in (1, 2, 3, 4):
-        answer = answer_request(bytes([0xC0 | version << 3 | 3]) + HEADER[1:], CLOCK, 1, 2)
+        answer = answer_request(bytes([0xC0 | version << 3 | 3]) + HEADER[1:], claims_of(CLOCK), 1, 2)
         assert answer[0] == version << 3 | 4
 
 
 def test_a_clock_that_nobody_vouches_for_says_so() -> None:
-    answer = answer_request(HEADER, CLOCK._replace(stratum=16, reference_ns=0), 1, 2)
+    answer = answer_request(HEADER, claims_of(CLOCK._replace(stratum=16, reference_ns=0)), 1, 2)
     assert answer[0] >> 6 == 3
     assert answer[1] == 16
     assert answer[16:24] == bytes(8)
 
 
 def test_a_leap_second_is_announced() -> None:
-    assert answer_request(HEADER, CLOCK._replace(leap=1), 1, 2)[0] >> 6 == 1
+    assert answer_request(HEADER, claims_of(CLOCK._replace(leap=1)), 1, 2)[0] >> 6 == 1
 
 
 @pytest.mark.parametrize(
@@ -109,4 +109,4 @@ def test_an_unsigned_length_of_time_is_never_negative_and_never_too_small(ns: in
 def test_an_answer_is_never_longer_than_its_request(tail: bytes) -> None:
     datagram = HEADER[:3] + tail
     if is_request(datagram):
-        assert len(answer_request(datagram, CLOCK, 0, 0)) <= len(datagram)
+        assert len(answer_request(datagram, claims_of(CLOCK), 0, 0)) <= len(datagram)

@@ -33,7 +33,8 @@ _MIN_POLL: Final = -6
 _MAX_POLL: Final = 17
 _MIN_FIELD_BYTES: Final = 16  # RFC 7822 section 3
 _CODE_BYTES: Final = frozenset((4, 20, 24, 36, 52, 68))  # key id with no digest, MD5, SHA-1, SHA-256, -384, -512
-_ANSWER: Final = Struct("!BBbbII4sQ8sQQ")
+_CLAIMS: Final = Struct("!bII4sQ")
+_STAMPS: Final = Struct("!QQ")
 _FIELD: Final = Struct("!HH")
 
 
@@ -90,30 +91,40 @@ def _is_plausible_tail(datagram: bytes) -> bool:
     return True
 
 
-def answer_request(request: bytes, clock: ClockState, received_ns: int, sent_ns: int) -> bytes:
+class Claims(NamedTuple):
+    """What every answer tells of the clock, as bytes: worked out once for many answers.
+
+    Attributes:
+        leap_bits: the leap indicator where it stands in the first byte.
+        stratum: the second byte.
+        rest: from the precision to the reference stamp, 21 bytes.
+    """
+
+    leap_bits: int
+    stratum: int
+    rest: bytes
+
+
+def claims_of(clock: ClockState) -> Claims:
+    """What answers tell of this clock."""
+    leap = clock.leap if clock.stratum < NO_STRATUM else _UNKNOWN_LEAP
+    reference = stamp(clock.reference_ns) if clock.reference_ns else 0
+    rest = _CLAIMS.pack(clock.precision, 0, short(clock.dispersion_ns), clock.reference_id, reference)
+    return Claims(leap << 6, clock.stratum, rest)
+
+
+def answer_request(request: bytes, claims: Claims, received_ns: int, sent_ns: int) -> bytes:
     """The answer to a datagram of which `is_request` is true.
 
     Args:
         request: the whole datagram.
-        clock: what the clock is worth.
+        claims: what the clock is worth.
         received_ns: nanoseconds since 1970 when the request came.
         sent_ns: the same right before the answer goes out.
     """
-    is_known = clock.stratum < NO_STRATUM
-    leap = clock.leap if is_known else _UNKNOWN_LEAP
-    return _ANSWER.pack(
-        leap << 6 | request[0] & 0o70 | _SERVER,
-        clock.stratum,
-        request[2] - 256 if request[2] > 127 else request[2],
-        clock.precision,
-        0,
-        short(clock.dispersion_ns),
-        clock.reference_id,
-        stamp(clock.reference_ns) if clock.reference_ns else 0,
-        request[40:48],
-        stamp(received_ns),
-        stamp(sent_ns),
-    )
+    first = claims.leap_bits | request[0] & 0o70 | _SERVER
+    stamps = _STAMPS.pack(stamp(received_ns), stamp(sent_ns))
+    return bytes((first, claims.stratum, request[2])) + claims.rest + request[40:48] + stamps
 
 
 def stamp(ns: int) -> int:

@@ -23,7 +23,15 @@ from lanline.errors import TransportError
 from lanline.framing.lines import Lines
 from lanline.services.clock.discipline import Discipline, read_discipline
 from lanline.services.clock.formats import MICROSECONDS, NoDirective, NotAFormat, Second, fill_in, template, utc
-from lanline.services.clock.ntp import HEADER_BYTES, NO_STRATUM, REFERENCE_ID, ClockState, answer_request, is_request
+from lanline.services.clock.ntp import (
+    HEADER_BYTES,
+    NO_STRATUM,
+    REFERENCE_ID,
+    ClockState,
+    answer_request,
+    claims_of,
+    is_request,
+)
 from lanline.services.clock.sources import Neighbourhood, Strangers
 from lanline.services.clock.zone import meaningless_zone
 from lanline.translation import _
@@ -95,7 +103,7 @@ class TimeFace:
 
     def __repr__(self) -> str:
         zone = "UTC" if self._is_utc else time.strftime("%Z")
-        return f"<TimeFace {zone}{' public' if self._is_public else ''} stratum={self._state.stratum}>"
+        return f"<TimeFace {zone}{' public' if self._is_public else ''} stratum={self._claims.stratum}>"
 
     def answer(self, message: bytes, sender: Address) -> bytes | None:
         """The answer to one datagram, or None for none. Never raises, whatever came."""
@@ -129,7 +137,7 @@ class TimeFace:
         if message in self._templates:
             return fill_in(self._templates[message], now_ns)
         if len(message) >= HEADER_BYTES and is_request(message):
-            return answer_request(message, self._state, now_ns, self._now_ns())
+            return answer_request(message, self._claims, now_ns, self._now_ns())
         try:
             made = template(message, self._told)
         except NoDirective:
@@ -166,7 +174,7 @@ class TimeFace:
         self._kept.clear()
         self._templates.clear()
         self._told = Second(utc(second) if self._is_utc else time.localtime(second), second)
-        self._state = self._clock_state(second * _NS)
+        self._claims = claims_of(self._clock_state(second * _NS))
         if not 0 <= second - self._looked < _LOOK_AGAIN_S:  # below 0: somebody has set the clock back
             self._looked = second
             self._look_around()
