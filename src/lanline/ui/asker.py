@@ -28,6 +28,9 @@ _LONGEST_PAUSE: Final = 1.0
 """Seconds between two tries to connect: a server that starts is found soon, one that does not is not pestered."""
 
 
+_WITH_RETRY: Final = _("start the server first, or say --retry 10 to keep trying for 10 s.")
+
+
 class Answer(NamedTuple):
     """One message that came back."""
 
@@ -88,9 +91,10 @@ class Asker:
                 channel = self._connected(deadline)
                 yield from self._exchange(channel, message, count, wait)
                 return
-            except DatagramRefused:
+            except DatagramRefused as error:
                 if time.monotonic() + _LONGEST_PAUSE > deadline:
-                    raise
+                    advice = None if self._retry else _WITH_RETRY
+                    raise DatagramRefused(str(error), advice=advice) from error
                 time.sleep(_LONGEST_PAUSE)
             except (ChannelError, ProtocolError, OSError):
                 self.close()
@@ -174,4 +178,4 @@ def _with_retry(error: ConnectFailed, retry: float) -> ConnectFailed:
     why = error.__cause__
     if not isinstance(why, ConnectionRefusedError | FileNotFoundError) or isinstance(why, gaierror) or retry:
         return error
-    return ConnectFailed(str(error), advice=_("start the server first, or say --retry 10 to keep trying for 10 s."))
+    return ConnectFailed(str(error), advice=_WITH_RETRY)

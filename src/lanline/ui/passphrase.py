@@ -121,7 +121,7 @@ def _asked(console: Console, key: bytes) -> str | None:
             console.note(f"{error}: {error.advice}")
         else:
             return passphrase
-    raise AssertionError(_("the last try returns or raises"))
+    raise AssertionError("the last try returns or raises")
 
 
 def read_line_of(file: str, *, what: str, is_secret: bool = False) -> str:

@@ -194,7 +194,7 @@ def test_a_second_signal_cuts_off_the_clients_of_all_workers(tmp_path: Path) -> 
         server.wait("stopping", clients=1)
         wait_until(lambda: _is_refused(server))
         assert server.stop(signal.SIGINT) == 130
-        assert server.find("left")["why"] == "stopped"
+        assert server.find("left", why="stopped")["received_messages"] == 1
 
 
 def test_a_handler_is_found_by_the_name_of_its_module_too(tmp_path: Path) -> None:

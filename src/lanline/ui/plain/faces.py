@@ -86,8 +86,8 @@ def _module(name: str) -> Any:
     faces = plain_faces()
     near = difflib.get_close_matches(name, faces, n=1)
     known = ", ".join(sorted(faces))
-    advice = _("did you mean {near}?").format(near=near[0]) if near else _("there are: {names}").format(names=known)
+    advice = _("perhaps {near} is meant").format(near=near[0]) if near else _("there are: {names}").format(names=known)
     raise UsageError(
         _("there is nothing called {name!r} to serve").format(name=name[:80]),
-        advice=_("{advice} A handler of your own is written ./mine.py:handler.").format(advice=advice + " "),
+        advice=_("{advice}; a handler of your own is written ./mine.py:handler.").format(advice=advice),
     )
