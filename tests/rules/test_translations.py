@@ -53,6 +53,27 @@ def test_what_a_word_says_is_marked() -> None:
     check_nothing(f"{file.path}:{line}: mark it, _(...): {text}" for file in words for line, text in _unmarked(file))
 
 
+def test_whoever_translates_names_nothing_else_so() -> None:
+    functions = (
+        (file, node)
+        for file in python("src/lanline")
+        for node in ast.walk(file.tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    )
+    check_nothing(
+        f"{file.path}:{function.lineno}: {function.name} both calls _() and assigns _: the call would fail"
+        for file, function in functions
+        if {"call", "assign"} <= {_use(node) for node in ast.walk(function)}
+    )
+
+
+def _use(node: ast.AST) -> str:
+    """What is done with the name `_` here, if anything."""
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "_":
+        return "call"
+    return "assign" if isinstance(node, ast.Name) and node.id == "_" and isinstance(node.ctx, ast.Store) else ""
+
+
 _SPEAKING = {"line", "note", "progress", "confirm", "ask", "secret"}
 """The methods of a console that show a text to a person."""
 

@@ -17,6 +17,7 @@ from lanline.errors import MessageTooLarge, UsageError
 from lanline.framing.base import StreamDecoder, as_bytes, check_limit
 
 _HEADERS = {1: Struct(">B"), 2: Struct(">H"), 4: Struct(">I"), 8: Struct(">Q")}
+_MOST = {size: (1 << 8 * size) - 1 for size in _HEADERS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ class LengthPrefixed:
     @property
     def limit_bytes(self) -> int:
         """The limit in force: the smaller of `max_message_bytes` and what the length field can say."""
-        return min(self.max_message_bytes, (1 << 8 * self.size) - 1)
+        return min(self.max_message_bytes, _MOST[self.size])
 
     def encode(self, message: bytes) -> bytes:
         """The length and the message.
@@ -54,11 +55,12 @@ class LengthPrefixed:
             MessageTooLarge: it is over the limit.
             TypeError: it is text, or nothing that holds bytes.
         """
-        message = as_bytes(message)
-        limit = self.limit_bytes
-        if len(message) > limit:
-            raise MessageTooLarge(len(message), limit)
-        return _HEADERS[self.size].pack(len(message)) + message
+        if type(message) is not bytes:
+            message = as_bytes(message)
+        size, length = self.size, len(message)
+        if length > self.max_message_bytes or length > _MOST[size]:
+            raise MessageTooLarge(length, self.limit_bytes)
+        return _HEADERS[size].pack(length) + message
 
     def decoder(self) -> LengthPrefixedDecoder:
         """A decoder for one new stream."""

@@ -55,7 +55,8 @@ class Lines:
             UsageError: the other side would find an end inside it, or strip its last byte.
             TypeError: it is text, or nothing that holds bytes.
         """
-        message = as_bytes(message)
+        if type(message) is not bytes:
+            message = as_bytes(message)
         size = len(message)
         if size > self.max_message_bytes:
             raise MessageTooLarge(size, self.max_message_bytes)

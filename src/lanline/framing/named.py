@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from lanline.errors import UsageError
+from lanline.translation import _
 
 if TYPE_CHECKING:
     from lanline.framing.base import Framing
@@ -44,12 +45,15 @@ def framing_named(text: str) -> Framing:
             from lanline.framing.netstring import Netstring
 
             return Netstring()
-    raise UsageError(f"there is no framing {text[:40]!r}", advice=f"write {FRAMINGS}.")
+    raise UsageError(
+        _("there is no framing {text!r}").format(text=text[:40]),
+        advice=_("write {framings}.").format(framings=FRAMINGS),
+    )
 
 
 def _terminator(text: str) -> bytes:
     if not text:
-        raise UsageError("the terminator after lines: is empty", advice=r"write lines for \n, or lines:\r\n.")
+        raise UsageError(_("the terminator after lines: is empty"), advice=_(r"write lines for \n, or lines:\r\n."))
     return _ESCAPE.sub(_unescaped, text.encode("utf-8", "surrogateescape"))
 
 
@@ -59,7 +63,9 @@ def _unescaped(match: re.Match[bytes]) -> bytes:
         return bytes.fromhex(written[2:].decode("ascii"))
     if written not in _ESCAPES:
         raise UsageError(
-            f"the terminator holds the unknown escape {written.decode(errors='backslashreplace')!r}",
-            advice=r"\n, \r, \t, \0, \\ and \xHH are known.",
+            _("the terminator holds the unknown escape {decode!r}").format(
+                decode=written.decode(errors="backslashreplace")
+            ),
+            advice=_(r"\n, \r, \t, \0, \\ and \xHH are known."),
         )
     return _ESCAPES[written]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from lanline.address import Address
 from lanline.errors import AddressError, UsageError
 from lanline.limits import LAN, Limits
+from lanline.translation import _
 from lanline.transport import sockets
 from lanline.transport.failures import translate_connect
 from lanline.transport.wire import PlainWire, Wire
@@ -150,7 +151,7 @@ def serve(
     from lanline.link.blockingserver import THREADS, Server
 
     if not addresses:
-        raise UsageError("serve needs at least one address, such as tcp://127.0.0.1:9000")
+        raise UsageError(_("serve needs at least one address, such as tcp://127.0.0.1:9000"))
     wanted = [_parsed(one) if isinstance(one, str | Address) else one for one in addresses]
     return Server(what, wanted, framing=framing or Raw(), tls=tls, limits=limits or THREADS)
 
@@ -178,8 +179,8 @@ def _parsed(address: str | Address) -> Address:
     where = Address.parse(address) if isinstance(address, str) else address
     if where.scheme == "mem":
         raise AddressError(
-            f"{where} belongs to an event loop, and the blocking functions have none",
-            advice="use tcp://127.0.0.1:0 in a test: any free port, which `server.addresses` tells.",
+            _("{where} belongs to an event loop, and the blocking functions have none").format(where=where),
+            advice=_("use tcp://127.0.0.1:0 in a test: any free port, which `server.addresses` tells."),
         )
     return where
 

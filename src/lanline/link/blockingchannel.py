@@ -26,6 +26,7 @@ from lanline.errors import (
 )
 from lanline.link.figures import ChannelStatistics
 from lanline.link.turns import Turns
+from lanline.translation import _
 
 
 class Channel(ABC):
@@ -231,7 +232,7 @@ class Channel(ABC):
     def _check_receiving(self) -> None:
         """Raises what ended the receiving side, if it has ended. Asked when no message waits."""
         if self._closed_here:
-            raise ChannelClosed("this side has closed the channel already")
+            raise ChannelClosed(_("this side has closed the channel already"))
         if self._ended_by is not None:
             raise self._ended_by.with_traceback(None)
 
@@ -243,14 +244,16 @@ class Channel(ABC):
     def _close_here(self) -> None:
         """This side closes: no call begins any more."""
         self._closed_here = True
-        self._end_receiving(ChannelClosed("this side has closed the channel already"))
+        self._end_receiving(ChannelClosed(_("this side has closed the channel already")))
 
     def _cannot_send(self) -> ChannelError:
         """Why nothing can be sent any more."""
         if self._closed_here:
-            return ChannelClosed("this side has closed the channel already")
+            return ChannelClosed(_("this side has closed the channel already"))
         if self._broken_by is not None:
             return self._broken_by
         if isinstance(self._ended_by, ChannelError):
             return self._ended_by
-        return ChannelBroken(f"the connection is over: {self._ended_by or 'it was cut off'}")
+        return ChannelBroken(
+            _("the connection is over: {ended_by}").format(ended_by=self._ended_by or "it was cut off")
+        )

@@ -27,6 +27,7 @@ from lanline.errors import (
 )
 from lanline.link.blockingchannel import Channel
 from lanline.link.datagram import MESSAGE_BYTES, WAITING_BYTES, DatagramStatistics
+from lanline.translation import _
 from lanline.transport.quiet import QuietLog
 from lanline.transport.udpsocket import UdpSocket
 from lanline.transport.udpwaiting import receive_within, send_within, wake
@@ -78,7 +79,7 @@ class DatagramChannel(Channel):
         with self._turn_to_send(None):
             self._check_sending()
             if not send_within(self._port, message, self._place, self._came_to, 0.0):
-                raise BufferFull("this machine's network takes nothing now: one datagram was not sent")
+                raise BufferFull(_("this machine's network takes nothing now: one datagram was not sent"))
             self._count_sent(message)
 
     # -- receiving -----------------------------------------------------------------------------------------

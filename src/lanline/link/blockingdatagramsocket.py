@@ -17,6 +17,7 @@ from lanline.address import Address
 from lanline.errors import ChannelClosed, DatagramRefused, DatagramTruncated, TransportError
 from lanline.link.datagram import Datagram, DatagramStatistics
 from lanline.link.turns import Turns
+from lanline.translation import _
 from lanline.transport.quiet import QuietLog
 from lanline.transport.udpsocket import Received, UdpSocket
 from lanline.transport.udpwaiting import receive_within, send_within, wake
@@ -158,7 +159,7 @@ class DatagramSocket:
 
     def _check_open(self) -> None:
         if self._is_closed:
-            raise ChannelClosed("this side has closed the socket already")
+            raise ChannelClosed(_("this side has closed the socket already"))
 
     def _received(self, deadline: float | None) -> Received | None:
         try:

@@ -12,6 +12,7 @@ from typing import Protocol
 from lanline.address import Address
 from lanline.errors import UsageError
 from lanline.link.blockingchannel import Channel
+from lanline.translation import _
 
 Handler = Callable[[Channel], object]
 """A function over a channel. When it returns, the channel is closed; what it returns is of no interest."""
@@ -59,10 +60,12 @@ def _check(what: object, complaint: str) -> Handler:
     if inspect.iscoroutinefunction(what):
         name = getattr(what, "__name__", "it")
         raise UsageError(
-            f"{name} is a coroutine function, and here a handler is a plain one",
-            advice=f"write def {name}(...) without async, or serve it with lanline.serve.",
+            _("{name} is a coroutine function, and here a handler is a plain one").format(name=name),
+            advice=_("write def {name}(...) without async, or serve it with lanline.serve.").format(name=name),
         )
     if not callable(what):
-        raise UsageError(complaint, advice="serve a function, def handler(channel): ...; services need lanline.serve.")
+        raise UsageError(
+            complaint, advice=_("serve a function, def handler(channel): ...; services need lanline.serve.")
+        )
     handler: Handler = what
     return handler

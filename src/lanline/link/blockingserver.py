@@ -26,6 +26,7 @@ from lanline.limits import PLAIN, Limits
 from lanline.link.blockinghandlers import answer_of, handler_of
 from lanline.link.blockingsenders import Senders
 from lanline.link.blockingstream import StreamChannel
+from lanline.translation import _
 from lanline.transport import binding, datagrams, given
 from lanline.transport.acceptor import Acceptor
 from lanline.transport.failures import tls_words
@@ -224,8 +225,8 @@ class Server:
                 self._hear(port)
         elif wanted.scheme == "tls" and self._tls is None:
             raise UsageError(
-                f"{wanted} cannot be served without a certificate",
-                advice="pass tls=server_context(certificate_file, key_file), or use tcp://.",
+                _("{wanted} cannot be served without a certificate").format(wanted=wanted),
+                advice=_("pass tls=server_context(certificate_file, key_file), or use tcp://."),
             )
         else:
             self._listen(binding.bind(wanted, backlog=self._limits.backlog))

@@ -19,6 +19,7 @@ from lanline.errors import (
     ShortSend,
 )
 from lanline.link.blockingchannel import Channel
+from lanline.translation import _
 from lanline.transport.failures import translate_loss
 from lanline.transport.peernames import local_text
 from lanline.transport.wire import Wire, wait
@@ -72,7 +73,11 @@ class StreamChannel(Channel):
         """See `Channel.send_now`."""
         data = self._framing.encode(message)
         if not self._turns.begin_sending(0.0):
-            raise BufferFull(f"another thread is sending to {self.peer_address} and waits until it takes more")
+            raise BufferFull(
+                _("another thread is sending to {peer_address} and waits until it takes more").format(
+                    peer_address=self.peer_address
+                )
+            )
         try:
             self._check_sending()
             if self._push(0.0):
@@ -80,7 +85,11 @@ class StreamChannel(Channel):
                 if self._push(0.0) or len(self._unsent) < len(data):
                     return  # the rest of a message once begun goes out with whatever is done next
                 self._forget()
-            raise BufferFull(f"{self.peer_address} takes nothing now: {len(data)} bytes were not sent")
+            raise BufferFull(
+                _("{peer_address} takes nothing now: {count} bytes were not sent").format(
+                    peer_address=self.peer_address, count=len(data)
+                )
+            )
         finally:
             self._turns.end_sending()
 
@@ -254,7 +263,7 @@ class StreamChannel(Channel):
         except RemoteProtocolError as error:
             self._end_receiving(error)
         else:
-            self._end_receiving(ChannelEnded("the peer has closed the channel"))
+            self._end_receiving(ChannelEnded(_("the peer has closed the channel")))
 
     def _lost(self, error: OSError) -> ChannelError:
         """The connection broke: for this call, and for those to come."""
@@ -268,5 +277,5 @@ class StreamChannel(Channel):
 
     def _cannot_send(self) -> ChannelError:
         if self._ended_here and not self._closed_here:
-            return ChannelClosed("this side has ended its half of the channel already")
+            return ChannelClosed(_("this side has ended its half of the channel already"))
         return super()._cannot_send()

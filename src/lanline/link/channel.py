@@ -27,6 +27,7 @@ from lanline.errors import (
     LocalProtocolError,
 )
 from lanline.link.figures import ChannelStatistics
+from lanline.translation import _
 
 
 class Channel(ABC):
@@ -238,7 +239,7 @@ class Channel(ABC):
     def _check_receiving(self) -> None:
         """Raises what ended the receiving side, if it has ended. Asked when no message waits."""
         if self._closed_here:
-            raise ChannelClosed("this side has closed the channel already")
+            raise ChannelClosed(_("this side has closed the channel already"))
         if self._ended_by is not None:
             raise self._ended_by.with_traceback(None)
 
@@ -251,7 +252,7 @@ class Channel(ABC):
     def _close_here(self) -> None:
         """This side closes: whoever waits here is told."""
         self._closed_here = True
-        self._end_receiving(ChannelClosed("this side has closed the channel already"))
+        self._end_receiving(ChannelClosed(_("this side has closed the channel already")))
 
     def _be_gone(self) -> None:
         """The connection is over."""
@@ -266,10 +267,12 @@ class Channel(ABC):
     def _cannot_send(self) -> ChannelError:
         """Why nothing can be sent any more."""
         if self._closed_here:
-            return ChannelClosed("this side has closed the channel already")
+            return ChannelClosed(_("this side has closed the channel already"))
         if isinstance(self._ended_by, ChannelError):
             return self._ended_by
-        return ChannelBroken(f"the connection is over: {self._ended_by or 'it was cut off'}")
+        return ChannelBroken(
+            _("the connection is over: {ended_by}").format(ended_by=self._ended_by or "it was cut off")
+        )
 
     async def _wait_for_more(self) -> None:
         """Waits for the next message, or for the end."""

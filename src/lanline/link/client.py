@@ -20,6 +20,7 @@ from lanline.link.link import Link
 from lanline.link.service import Endpoint, Service, collect
 from lanline.link.streamchannel import StreamChannel
 from lanline.session.session import Side
+from lanline.translation import _
 from lanline.transport import registry
 
 if TYPE_CHECKING:
@@ -86,7 +87,10 @@ def connect(
     async def make() -> Channel:
         if where.scheme == "udp":
             if tls is not None:
-                raise UsageError(f"{where} carries datagrams, and TLS needs a stream", advice="connect without tls.")
+                raise UsageError(
+                    _("{where} carries datagrams, and TLS needs a stream").format(where=where),
+                    advice=_("connect without tls."),
+                )
             return await connect_datagrams(where, timeout=timeout, limits=limits)
         channel = StreamChannel(framing or Raw(), limits)
         await registry.connect(where, lambda: channel, tls=tls, server_name=server_name, timeout=timeout)
@@ -169,7 +173,9 @@ async def open_link(
             await link.wait_welcomed()
     except TimeoutError as error:
         link.abort("no welcome came")
-        raise ConnectFailed(f"{address} did not answer within {timeout:g} s") from error
+        raise ConnectFailed(
+            _("{address} did not answer within {timeout:g} s").format(address=address, timeout=timeout)
+        ) from error
     except BaseException:
         link.abort("the first exchange failed")
         raise

@@ -23,6 +23,7 @@ from lanline.errors import DatagramTruncated, LanlineError, UsageError
 from lanline.limits import Limits
 from lanline.link.datagram import ALL_WAITING_BYTES, LEAVING, MESSAGE_BYTES
 from lanline.link.datagramchannel import DatagramChannel
+from lanline.translation import _
 from lanline.transport.base import ListenerStatistics
 from lanline.transport.udp import Answer, UdpDriver
 from lanline.transport.udpopening import open_at
@@ -98,7 +99,7 @@ class DatagramListener:
         if self._silence is not None:
             self._silence.cancel()
             self._silence = None
-        for channel, _ in self._channels.values():
+        for channel, _heard in self._channels.values():
             channel.end_receiving("the server is stopping")
         self._channels.clear()
 
@@ -221,5 +222,7 @@ async def ports_of(address: Address | socket.socket) -> list[UdpSocket]:
     if isinstance(address, Address):
         return await open_at(address)
     if address.family not in (socket.AF_INET, socket.AF_INET6):
-        raise UsageError(f"datagrams are served over IPv4 and IPv6, and this socket is of {address.family.name}")
+        raise UsageError(
+            _("datagrams are served over IPv4 and IPv6, and this socket is of {name}").format(name=address.family.name)
+        )
     return [UdpSocket(address, max_datagram_bytes=MAX_DATAGRAM_BYTES)]

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from lanline.errors import UsageError
 from lanline.link.channel import Channel
+from lanline.translation import _
 
 Handler = Callable[[Channel], Awaitable[object]]
 """A coroutine function over a channel. When it returns, the channel is closed; `serve` ignores what it returns."""
@@ -58,10 +59,10 @@ def _check(what: object, complaint: str) -> Handler:
     if is_def and not inspect.iscoroutinefunction(what):
         name = getattr(what, "__name__", "it")
         raise UsageError(
-            f"{name} is a plain function, and a handler is a coroutine function",
-            advice=f"write async def {name}(...), or serve it with lanline.blocking.",
+            _("{name} is a plain function, and a handler is a coroutine function").format(name=name),
+            advice=_("write async def {name}(...), or serve it with lanline.blocking.").format(name=name),
         )
     if not callable(what):
-        raise UsageError(complaint, advice="serve a coroutine function: async def handler(channel): ...")
+        raise UsageError(complaint, advice=_("serve a coroutine function: async def handler(channel): ..."))
     handler: Handler = what
     return handler

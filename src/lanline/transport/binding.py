@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from lanline.address import Address
 from lanline.errors import AddressError
 from lanline.limits import LAN
+from lanline.translation import _
 from lanline.transport import listening, socketfile
 from lanline.transport.failures import translate_listen
 from lanline.transport.sockets import lookup
@@ -74,7 +75,7 @@ def bind(address: Address, *, backlog: int = LAN.backlog, mode: int = socketfile
         ListenFailed: the address cannot be served. AddressError: the scheme has no sockets.
     """
     if address.scheme == "mem":
-        raise AddressError(f"{address} is within one process: there is no socket to bind")
+        raise AddressError(_("{address} is within one process: there is no socket to bind").format(address=address))
     if address.scheme == "udp":
         from lanline.transport.datagrams import open_bound  # here, not above: streams never need it
 

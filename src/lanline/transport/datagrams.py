@@ -16,6 +16,7 @@ from typing import Final
 
 from lanline.address import Address
 from lanline.errors import AddressError, LanlineError, ListenFailed, UsageError
+from lanline.translation import _
 from lanline.transport.failures import translate_connect, translate_listen
 from lanline.transport.sockets import lookup
 from lanline.transport.udpsocket import Received, UdpSocket, address_of_place
@@ -51,11 +52,11 @@ def find(address: Address, *, is_numeric: bool = False) -> Found:
         OSError: `socket.gaierror`, the name stands for none. AddressError: the scheme is another one.
     """
     if address.scheme != "udp":
-        raise AddressError(f"{address} does not carry datagrams: write udp://")
+        raise AddressError(_("{address} does not carry datagrams: write udp://").format(address=address))
     if address.is_every_interface:
         every: Found = [(socket.AF_INET, ("0.0.0.0", address.port))]  # noqa: S104 - what `*` means
         return [(socket.AF_INET6, ("::", address.port)), *every] if socket.has_dualstack_ipv6() else every
-    return [(family, place) for family, _, _, _, place in lookup(address.host, address.port, is_numeric=is_numeric)]
+    return [(family, place) for family, *_rest, place in lookup(address.host, address.port, is_numeric=is_numeric)]
 
 
 def is_absent(error: BaseException | None) -> bool:
@@ -146,7 +147,11 @@ def open_connected(
     """
     _check_limit(max_datagram_bytes)
     if address.is_every_interface or address.port == 0:
-        raise AddressError(f"{address} is not an address a datagram can be sent to: write udp://192.168.1.7:9529")
+        raise AddressError(
+            _("{address} is not an address a datagram can be sent to: write udp://192.168.1.7:9529").format(
+                address=address
+            )
+        )
 
     def connected(family: int, place: Place) -> socket.socket:
         sock = socket.socket(family, socket.SOCK_DGRAM)
@@ -192,4 +197,8 @@ def _bound(family: int, place: Place) -> socket.socket:
 
 def _check_limit(max_datagram_bytes: int) -> None:
     if not 1 <= max_datagram_bytes <= MAX_DATAGRAM_BYTES:
-        raise UsageError(f"max_datagram_bytes is {max_datagram_bytes}: 1 to {MAX_DATAGRAM_BYTES} fit into a datagram")
+        raise UsageError(
+            _("max_datagram_bytes is {max_datagram_bytes}: 1 to {max_datagram_bytes_2} fit into a datagram").format(
+                max_datagram_bytes=max_datagram_bytes, max_datagram_bytes_2=MAX_DATAGRAM_BYTES
+            )
+        )

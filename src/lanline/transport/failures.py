@@ -16,82 +16,83 @@ from typing import Final
 
 from lanline.address import Address
 from lanline.errors import ChannelBroken, ChannelReset, ConnectFailed, ListenFailed, PeerSilent, PipeBroken
+from lanline.translation import _
 
-_START_FIRST: Final = "start the server first, or check the address and the port."
-_FIREWALL: Final = "check that the machine is on, that the address is right, and that no firewall is in between."
-_MORE_DESCRIPTORS: Final = "close what is not needed, or raise the limit (ulimit -n)."
+_START_FIRST: Final = _("start the server first, or check the address and the port.")
+_FIREWALL: Final = _("check that the machine is on, that the address is right, and that no firewall is in between.")
+_MORE_DESCRIPTORS: Final = _("close what is not needed, or raise the limit (ulimit -n).")
 
 _CONNECT_SENTENCES: Final[dict[int, tuple[str, str]]] = {
-    errno.ECONNREFUSED: ("nothing listens at {a}: the connection was refused", _START_FIRST),
-    errno.ENOENT: ("nothing listens at {a}: there is no such socket", _START_FIRST),
-    errno.EHOSTUNREACH: ("{a} cannot be reached: no machine answers at that address", _FIREWALL),
-    errno.EHOSTDOWN: ("{a} cannot be reached: the machine is down", _FIREWALL),
+    errno.ECONNREFUSED: (_("nothing listens at {a}: the connection was refused"), _START_FIRST),
+    errno.ENOENT: (_("nothing listens at {a}: there is no such socket"), _START_FIRST),
+    errno.EHOSTUNREACH: (_("{a} cannot be reached: no machine answers at that address"), _FIREWALL),
+    errno.EHOSTDOWN: (_("{a} cannot be reached: the machine is down"), _FIREWALL),
     errno.ENETUNREACH: (
-        "{a} cannot be reached: this machine has no route to that network",
-        "check the cable or the wireless network, and the address.",
+        _("{a} cannot be reached: this machine has no route to that network"),
+        _("check the cable or the wireless network, and the address."),
     ),
     errno.ENETDOWN: (
-        "{a} cannot be reached: the network is down",
-        "check the cable or the wireless network.",
+        _("{a} cannot be reached: the network is down"),
+        _("check the cable or the wireless network."),
     ),
-    errno.ETIMEDOUT: ("{a} did not answer: the system gave up waiting", _FIREWALL),
+    errno.ETIMEDOUT: (_("{a} did not answer: the system gave up waiting"), _FIREWALL),
     errno.ECONNRESET: (
-        "{a} closed the connection before it was ready",
-        "look at the log of the other side: it may be full, or may not know this machine.",
+        _("{a} closed the connection before it was ready"),
+        _("look at the log of the other side: it may be full, or may not know this machine."),
     ),
     errno.EPIPE: (
-        "{a} closed the connection before it was ready",
-        "look at the log of the other side: it may be full, or may not know this machine.",
+        _("{a} closed the connection before it was ready"),
+        _("look at the log of the other side: it may be full, or may not know this machine."),
     ),
     errno.ECONNABORTED: (
-        "the connection to {a} ended before it was ready",
-        "look at the log of the other side: it may be full, or may not know this machine.",
+        _("the connection to {a} ended before it was ready"),
+        _("look at the log of the other side: it may be full, or may not know this machine."),
     ),
     errno.EAGAIN: (
-        "the server at {a} is too busy to take another connection",
-        "try again in a moment; its listen queue is full.",
+        _("the server at {a} is too busy to take another connection"),
+        _("try again in a moment; its listen queue is full."),
     ),
     errno.EACCES: (
-        "this user may not connect to {a}: permission denied",
-        "use the same user as the server, or root; for tcp, look for a local firewall rule.",
+        _("this user may not connect to {a}: permission denied"),
+        _("use the same user as the server, or root; for tcp, look for a local firewall rule."),
     ),
     errno.EPERM: (
-        "the system does not allow a connection to {a}",
-        "look for a local firewall rule or a sandbox around this program.",
+        _("the system does not allow a connection to {a}"),
+        _("look for a local firewall rule or a sandbox around this program."),
     ),
     errno.EADDRNOTAVAIL: (
-        "no local address is left, or fits, for a connection to {a}",
-        "check the local address asked for; with very many short connections, wait a minute for ports.",
+        _("no local address is left, or fits, for a connection to {a}"),
+        _("check the local address asked for; with very many short connections, wait a minute for ports."),
     ),
     errno.ENOTSOCK: (
-        "{a} is a file, not a socket",
-        "check the path: it must be the one the server listens at.",
+        _("{a} is a file, not a socket"),
+        _("check the path: it must be the one the server listens at."),
     ),
-    errno.EPROTOTYPE: ("{a} is a socket of another kind", "check the path: a stream socket is needed."),
-    errno.EAFNOSUPPORT: ("this system does not speak the kind of address {a} is", "use an IPv4 address."),
-    errno.ENAMETOOLONG: ("the path of {a} is too long for a socket", "choose a shorter path."),
-    errno.EMFILE: ("no connection to {a}: this process has no file descriptor left", _MORE_DESCRIPTORS),
-    errno.ENFILE: ("no connection to {a}: this machine has no file descriptor left", _MORE_DESCRIPTORS),
+    errno.EPROTOTYPE: (_("{a} is a socket of another kind"), _("check the path: a stream socket is needed.")),
+    errno.EAFNOSUPPORT: (_("this system does not speak the kind of address {a} is"), _("use an IPv4 address.")),
+    errno.ENAMETOOLONG: (_("the path of {a} is too long for a socket"), _("choose a shorter path.")),
+    errno.EMFILE: (_("no connection to {a}: this process has no file descriptor left"), _MORE_DESCRIPTORS),
+    errno.ENFILE: (_("no connection to {a}: this machine has no file descriptor left"), _MORE_DESCRIPTORS),
 }
 
 _LISTEN_SENTENCES: Final[dict[int, tuple[str, str]]] = {
     errno.EADDRNOTAVAIL: (
-        "{a} cannot be served: no interface of this machine has that address",
-        "use * for every interface, or one of the addresses that `ip addr` shows.",
+        _("{a} cannot be served: no interface of this machine has that address"),
+        _("use * for every interface, or one of the addresses that `ip addr` shows."),
     ),
-    errno.ENOENT: ("{a} cannot be served: its folder does not exist", "make the folder first (mkdir -p)."),
-    errno.ENOTDIR: ("{a} cannot be served: part of its path is a file", "choose a path inside a folder."),
+    errno.ENOENT: (_("{a} cannot be served: its folder does not exist"), _("make the folder first (mkdir -p).")),
+    errno.ENOTDIR: (_("{a} cannot be served: part of its path is a file"), _("choose a path inside a folder.")),
     errno.EROFS: (
-        "{a} cannot be served: the file system is read-only",
-        "choose a path elsewhere, such as /run/user.",
+        _("{a} cannot be served: the file system is read-only"),
+        _("choose a path elsewhere, such as /run/user."),
     ),
-    errno.ENAMETOOLONG: ("{a} cannot be served: the path is too long for a socket", "choose a shorter path."),
+    errno.ENAMETOOLONG: (_("{a} cannot be served: the path is too long for a socket"), _("choose a shorter path.")),
     errno.EAFNOSUPPORT: (
-        "{a} cannot be served: this system does not speak that kind of address",
-        "use IPv4.",
+        _("{a} cannot be served: this system does not speak that kind of address"),
+        _("use IPv4."),
     ),
-    errno.EMFILE: ("{a} cannot be served: this process has no file descriptor left", _MORE_DESCRIPTORS),
-    errno.ENFILE: ("{a} cannot be served: this machine has no file descriptor left", _MORE_DESCRIPTORS),
+    errno.EMFILE: (_("{a} cannot be served: this process has no file descriptor left"), _MORE_DESCRIPTORS),
+    errno.ENFILE: (_("{a} cannot be served: this machine has no file descriptor left"), _MORE_DESCRIPTORS),
 }
 
 _SILENCES: Final = (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN)
@@ -99,14 +100,14 @@ _SILENCES: Final = (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN)
 
 # Numbers of X509_V_ERR_*, with what they mean to a person. Anything else keeps OpenSSL's own words.
 _VERIFY_ADVICE: Final[dict[int, str]] = {
-    9: "its certificate is not valid yet: compare the clocks of both machines.",
-    10: "its certificate has expired: renew it there, or compare the clocks of both machines.",
-    18: "it signed its certificate itself: pass that certificate as the authority, if you trust it.",
-    19: "its certificate comes from an authority this machine does not know: pass that authority's file.",
-    20: "its certificate comes from an authority this machine does not know: pass that authority's file.",
-    21: "its certificate comes from an authority this machine does not know: pass that authority's file.",
-    62: "the address leads to another machine than the one meant, or its certificate bears another name.",
-    64: "its certificate is not made for that IP address: connect by the name it bears.",
+    9: _("its certificate is not valid yet: compare the clocks of both machines."),
+    10: _("its certificate has expired: renew it there, or compare the clocks of both machines."),
+    18: _("it signed its certificate itself: pass that certificate as the authority, if you trust it."),
+    19: _("its certificate comes from an authority this machine does not know: pass that authority's file."),
+    20: _("its certificate comes from an authority this machine does not know: pass that authority's file."),
+    21: _("its certificate comes from an authority this machine does not know: pass that authority's file."),
+    62: _("the address leads to another machine than the one meant, or its certificate bears another name."),
+    64: _("its certificate is not made for that IP address: connect by the name it bears."),
 }
 
 
@@ -131,16 +132,20 @@ def translate_connect(
     if hasattr(error, "reason") and hasattr(error, "library"):
         return _not_tls(address, error)
     if isinstance(error, TimeoutError) and error.errno is None:
-        within = f" within {timeout:g} s" if timeout is not None else " in time"
+        within = _(" within {timeout:g} s").format(timeout=timeout) if timeout is not None else _(" in time")
         if during == "handshake":
-            text = f"{address} took the connection but did not finish the TLS handshake{within}"
-            return ConnectFailed(text, advice="check that TLS is spoken at that port, and how busy that machine is.")
-        return ConnectFailed(f"no answer from {address}{within}", advice=_FIREWALL)
+            text = _("{address} took the connection but did not finish the TLS handshake{within}").format(
+                address=address, within=within
+            )
+            return ConnectFailed(text, advice=_("check that TLS is spoken at that port, and how busy that machine is."))
+        return ConnectFailed(
+            _("no answer from {address}{within}").format(address=address, within=within), advice=_FIREWALL
+        )
     number = _number(error)
     if during == "handshake" and isinstance(error, ConnectionError):
         return ConnectFailed(
-            f"{address} closed the connection during the TLS handshake",
-            advice="look at the log of the other side: it may not accept this machine's certificate or TLS version.",
+            _("{address} closed the connection during the TLS handshake").format(address=address),
+            advice=_("look at the log of the other side: it may not accept this machine's certificate or TLS version."),
         )
     if number == errno.EACCES and address.scheme != "unix":
         number = errno.EPERM
@@ -151,8 +156,10 @@ def translate_connect(
 def translate_listen(address: Address, error: OSError | ValueError) -> ListenFailed:
     """What to tell a person when an address cannot be served. Raise it `from error`."""
     if isinstance(error, socket.gaierror):
-        text = f"{address} cannot be served: the name {address.host!r} does not resolve to an address"
-        return ListenFailed(text, advice="use * for every interface, or an IP address of this machine.")
+        text = _("{address} cannot be served: the name {host!r} does not resolve to an address").format(
+            address=address, host=address.host
+        )
+        return ListenFailed(text, advice=_("use * for every interface, or an IP address of this machine."))
     number = _number(error)
     if number == errno.EADDRINUSE:
         return _in_use(address)
@@ -171,23 +178,23 @@ def translate_loss(peer: str, error: Exception | None) -> ChannelBroken:
         error: what `connection_lost` was given; None when this side aborted.
     """
     if error is None:
-        return ChannelBroken(f"the connection with {peer} was cut off")
+        return ChannelBroken(_("the connection with {peer} was cut off").format(peer=peer))
     if hasattr(error, "reason") and "ALERT" in str(error.reason):
         reason = _alert_words(str(error.reason))
         return ChannelBroken(
-            f"{peer} ended the connection: {reason}",
-            advice="look at the log of the other side; a certificate it does not accept is the usual cause.",
+            _("{peer} ended the connection: {reason}").format(peer=peer, reason=reason),
+            advice=_("look at the log of the other side; a certificate it does not accept is the usual cause."),
         )
     number = error.errno if isinstance(error, OSError) else None
     if number == errno.ETIMEDOUT or isinstance(error, TimeoutError):
-        return PeerSilent(f"{peer} no longer answers: nothing it was sent has been confirmed")
+        return PeerSilent(_("{peer} no longer answers: nothing it was sent has been confirmed").format(peer=peer))
     if number in _SILENCES:
-        return PeerSilent(f"{peer} no longer answers: {_words(error)}")
+        return PeerSilent(_("{peer} no longer answers: {error}").format(peer=peer, error=_words(error)))
     if isinstance(error, BrokenPipeError):
-        return PipeBroken(f"{peer} had closed the connection before it was sent more")
+        return PipeBroken(_("{peer} had closed the connection before it was sent more").format(peer=peer))
     if isinstance(error, ConnectionError):
-        return ChannelReset(f"the connection with {peer} was reset")
-    return ChannelBroken(f"the connection with {peer} broke: {_words(error)}")
+        return ChannelReset(_("the connection with {peer} was reset").format(peer=peer))
+    return ChannelBroken(_("the connection with {peer} broke: {error}").format(peer=peer, error=_words(error)))
 
 
 def tls_words(error: Exception) -> str:
@@ -226,16 +233,16 @@ def _alert_words(reason: str) -> str:
 
 def _unresolved(address: Address, error: socket.gaierror) -> ConnectFailed:
     if error.errno == socket.EAI_AGAIN:
-        text = f"the name {address.host!r} could not be resolved: no name server answers"
-        return ConnectFailed(text, advice="use the IP address, or check this machine's network.")
-    text = f"the name {address.host!r} does not resolve to an address"
-    return ConnectFailed(text, advice="check the spelling, or use the IP address.")
+        text = _("the name {host!r} could not be resolved: no name server answers").format(host=address.host)
+        return ConnectFailed(text, advice=_("use the IP address, or check this machine's network."))
+    text = _("the name {host!r} does not resolve to an address").format(host=address.host)
+    return ConnectFailed(text, advice=_("check the spelling, or use the IP address."))
 
 
 def _unverified(address: Address, error: Exception) -> ConnectFailed:
     message = str(getattr(error, "verify_message", "")).rstrip(".")
     code = int(getattr(error, "verify_code", 0))
-    text = f"{address} is not trusted: {message}"
+    text = _("{address} is not trusted: {message}").format(address=address, message=message)
     return ConnectFailed(text, advice=_VERIFY_ADVICE.get(code, "check which certificate that machine uses."))
 
 
@@ -243,8 +250,8 @@ def _not_tls(address: Address, error: Exception) -> ConnectFailed:
     reason = str(getattr(error, "reason", None) or "")
     if "ALERT" in reason:
         return ConnectFailed(
-            f"{address} refused the connection: {_alert_words(reason)}",
-            advice="look at the log of the other side; a certificate it does not accept is the usual cause.",
+            _("{address} refused the connection: {reason}").format(address=address, reason=_alert_words(reason)),
+            advice=_("look at the log of the other side; a certificate it does not accept is the usual cause."),
         )
     if reason in (
         "WRONG_VERSION_NUMBER",
@@ -253,38 +260,38 @@ def _not_tls(address: Address, error: Exception) -> ConnectFailed:
         "PACKET_LENGTH_TOO_LONG",
     ):
         return ConnectFailed(
-            f"{address} does not speak TLS",
-            advice="use tcp:// in place of tls://, or check the port.",
+            _("{address} does not speak TLS").format(address=address),
+            advice=_("use tcp:// in place of tls://, or check the port."),
         )
     words = reason.replace("_", " ").lower() or _words(error)
-    return ConnectFailed(f"no TLS connection to {address}: {words}")
+    return ConnectFailed(_("no TLS connection to {address}: {words}").format(address=address, words=words))
 
 
 def _in_use(address: Address) -> ListenFailed:
     if address.scheme == "unix":
         return ListenFailed(
-            f"{address} is in use: another server listens there",
-            advice="stop that server, or choose another path.",
+            _("{address} is in use: another server listens there").format(address=address),
+            advice=_("stop that server, or choose another path."),
         )
     # Here, not above: reading /proc loads more modules than connecting does.
 
     from lanline.transport.occupant import occupant_of_port  # here: a client never needs it, and it costs 2 ms
 
     owner = occupant_of_port(address.host, address.port, is_udp=address.scheme == "udp")
-    by = f" by {owner}" if owner else ""
+    by = _(" by {owner}").format(owner=owner) if owner else ""
     return ListenFailed(
-        f"port {address.port} is in use{by}: {address} cannot be served",
-        advice="stop that program, or choose another port (0 takes any free one).",
+        _("port {port} is in use{by}: {address} cannot be served").format(port=address.port, by=by, address=address),
+        advice=_("stop that program, or choose another port (0 takes any free one)."),
     )
 
 
 def _forbidden(address: Address) -> ListenFailed:
     if address.scheme != "unix" and 0 < address.port < 1024:
         return ListenFailed(
-            f"{address} cannot be served: ports below 1024 need root",
-            advice="choose a port from 1024 up, or allow it with sysctl net.ipv4.ip_unprivileged_port_start.",
+            _("{address} cannot be served: ports below 1024 need root").format(address=address),
+            advice=_("choose a port from 1024 up, or allow it with sysctl net.ipv4.ip_unprivileged_port_start."),
         )
     return ListenFailed(
-        f"{address} cannot be served: permission denied",
-        advice="choose a folder that this user may write to, such as $XDG_RUNTIME_DIR.",
+        _("{address} cannot be served: permission denied").format(address=address),
+        advice=_("choose a folder that this user may write to, such as $XDG_RUNTIME_DIR."),
     )

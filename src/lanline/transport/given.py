@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from lanline.address import EVERY_INTERFACE, Address
 from lanline.errors import UsageError
+from lanline.translation import _
 
 if TYPE_CHECKING:
     import ssl
@@ -44,7 +45,7 @@ def address_of(sock: socket.socket) -> Address:
         host, port = sock.getsockname()[:2]
         scheme = "udp" if sock.type == socket.SOCK_DGRAM else "tcp"
         return Address(scheme, EVERY_INTERFACE if host in _ANY else host, port)
-    raise UsageError("a socket to be served is bound to a TCP or UDP port or a Unix path, and this one is not")
+    raise UsageError(_("a socket to be served is bound to a TCP or UDP port or a Unix path, and this one is not"))
 
 
 def listen_on(
@@ -69,7 +70,11 @@ def listen_on(
 
     address = address_of(sock)
     if sock.type != socket.SOCK_STREAM or not sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
-        raise UsageError(f"the socket at {address} does not listen: call listen() on it before it is served")
+        raise UsageError(
+            _("the socket at {address} does not listen: call listen() on it before it is served").format(
+                address=address
+            )
+        )
     sock.setblocking(False)
     entrance = Entrance("only", b"", factory, tls=tls, welcome_at_once=welcome_at_once)
     return AcceptLoop([sock], [address], [entrance], sign=b"", limits=limits)
@@ -99,8 +104,10 @@ def _socket_at(descriptor: int) -> socket.socket:
         is_socket = False
     if not is_socket:
         raise UsageError(
-            f"LISTEN_FDS says that descriptor {descriptor} is a socket to be served, and it is none",
-            advice="look at the .socket unit; ListenStream= and ListenDatagram= give sockets.",
+            _("LISTEN_FDS says that descriptor {descriptor} is a socket to be served, and it is none").format(
+                descriptor=descriptor
+            ),
+            advice=_("look at the .socket unit; ListenStream= and ListenDatagram= give sockets."),
         )
     os.set_inheritable(descriptor, False)
     return socket.socket(fileno=descriptor)

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from lanline.errors import TransportError
+from lanline.translation import _
 
 _UP: Final = 0x1
 _BROADCAST: Final = 0x2
@@ -74,7 +75,9 @@ def interfaces() -> list[Interface]:
             name = str(adapter.name if sys.platform != "win32" else adapter.nice_name).partition(":")[0]
             found.setdefault(name, []).extend(adapter.ips)
     except OSError as error:
-        raise TransportError(f"the interfaces of this machine cannot be listed: {error.strerror or error}") from error
+        raise TransportError(
+            _("the interfaces of this machine cannot be listed: {strerror}").format(strerror=error.strerror or error)
+        ) from error
     made = [_interface(name, ips) for name, ips in found.items()]
     return sorted((one for one in made if one is not None), key=lambda one: one.number)
 

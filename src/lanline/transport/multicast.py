@@ -28,6 +28,7 @@ from typing import Final, NamedTuple, Self
 
 from lanline.address import Address
 from lanline.errors import AddressError, LanlineError, TransportError
+from lanline.translation import _
 from lanline.transport.failures import translate_connect, translate_listen
 from lanline.transport.interfaces import Interface, interfaces
 from lanline.transport.sockets import lookup
@@ -161,7 +162,11 @@ def send_to(message: bytes, address: Address) -> Delivery:
         ConnectFailed: the name does not resolve.
     """
     if address.scheme != "udp" or address.is_every_interface or address.port == 0:
-        raise AddressError(f"{address} is not an address a datagram can be sent to: write udp://192.168.1.255:{PORT}")
+        raise AddressError(
+            _("{address} is not an address a datagram can be sent to: write udp://192.168.1.255:{port}").format(
+                address=address, port=PORT
+            )
+        )
     try:
         place = lookup(address.host, address.port)[0][4]
     except OSError as error:
@@ -200,7 +205,7 @@ class _Sockets:
 
     def open_pair(self) -> None:
         """Opens both, at one port that is free in both families. Without one of the families there is no pair."""
-        for _ in range(_PORTS_TRIED):
+        for _try in range(_PORTS_TRIED):
             ipv4 = _sending_socket(socket.AF_INET, 0)
             try:
                 ipv6 = _sending_socket(socket.AF_INET6, ipv4.getsockname()[1])

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 from lanline.address import Address
 from lanline.errors import AddressError
 from lanline.limits import LAN, Limits
+from lanline.translation import _
 from lanline.transport.base import Listener, ProtocolFactory
 
 if TYPE_CHECKING:
@@ -128,6 +129,6 @@ def _scheme(address: Address) -> _Scheme:
 
             return memory
     raise AddressError(
-        f"{address} carries datagrams, not a stream of bytes",
-        advice="use tcp:// or tls:// here; datagrams are for serve with a handler, connect and bind.",
+        _("{address} carries datagrams, not a stream of bytes").format(address=address),
+        advice=_("use tcp:// or tls:// here; datagrams are for serve with a handler, connect and bind."),
     )

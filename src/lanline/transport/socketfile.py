@@ -29,6 +29,7 @@ from typing import Final
 
 from lanline.address import Address
 from lanline.errors import ListenFailed
+from lanline.translation import _
 from lanline.transport.unixname import socket_name
 
 PRIVATE_MODE: Final = 0o600
@@ -59,7 +60,7 @@ def bind_in_steps(address: Address, mode: int = PRIVATE_MODE) -> Iterator[socket
         OSError: it cannot be bound; EADDRINUSE, somebody listens there.
         ListenFailed: a file that is no socket is in the way.
     """
-    for _ in range(_BIND_TRIES):
+    for _try in range(_BIND_TRIES):
         try:
             yield _bound(address.path, mode)
             return
@@ -140,8 +141,8 @@ def _is_silent(address: Address, error: OSError) -> bool:
     try:
         if not stat.S_ISSOCK(os.lstat(address.path).st_mode):
             raise ListenFailed(
-                f"{address} cannot be served: a file that is not a socket is in the way",
-                advice="remove that file if nobody needs it, or choose another path.",
+                _("{address} cannot be served: a file that is not a socket is in the way").format(address=address),
+                advice=_("remove that file if nobody needs it, or choose another path."),
             )
     except FileNotFoundError:
         return False  # removed meanwhile: the next bind will do

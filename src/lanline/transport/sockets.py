@@ -12,6 +12,7 @@ from typing import Any, cast
 
 from lanline.address import Address
 from lanline.errors import AddressError
+from lanline.translation import _
 from lanline.transport.failures import translate_connect
 from lanline.transport.tuning import tune
 from lanline.transport.unixname import socket_name
@@ -35,7 +36,7 @@ def connect(address: Address, *, timeout: float) -> socket.socket:
         AddressError: the scheme is another one, or the address is not one to connect to.
     """
     if address.scheme not in ("tcp", "unix") or address.is_every_interface:
-        raise AddressError(f"{address} is not an address a blocking connection can go to")
+        raise AddressError(_("{address} is not an address a blocking connection can go to").format(address=address))
     try:
         if address.scheme == "unix":
             return _connect_unix(address, timeout)
@@ -80,7 +81,7 @@ def _connect_tcp(address: Address, timeout: float) -> socket.socket:
     found = lookup(address.host, address.port)
     deadline = time.monotonic() + timeout
     last: OSError = TimeoutError()
-    for index, (family, kind, protocol, _, place) in enumerate(found):
+    for index, (family, kind, protocol, _name, place) in enumerate(found):
         # What time is left is shared by the addresses that are left: a dead first one must not eat it all.
         share = (deadline - time.monotonic()) / (len(found) - index)
         if share <= 0:

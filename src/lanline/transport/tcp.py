@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from lanline.address import Address
 from lanline.errors import AddressError
 from lanline.limits import LAN, Limits
+from lanline.translation import _
 from lanline.transport.accept import AcceptLoop
 from lanline.transport.base import Listener, ProtocolFactory, translate_connect, translate_listen
 from lanline.transport.entrance import Entrance
@@ -104,7 +105,9 @@ async def connect(
         AddressError: the address is not one to connect to.
     """
     if address.is_every_interface:
-        raise AddressError(f"{address} stands for every interface: name one to connect to, such as 127.0.0.1")
+        raise AddressError(
+            _("{address} stands for every interface: name one to connect to, such as 127.0.0.1").format(address=address)
+        )
     during = "connect"
     try:
         async with asyncio.timeout(timeout):
@@ -162,7 +165,7 @@ async def _connected_socket(address: Address, local_host: str | None, timeout: f
     found = await _resolve(address.host, address.port)
     deadline = loop.time() + timeout
     last: OSError = TimeoutError()
-    for index, (family, kind, protocol, _, place) in enumerate(found):
+    for index, (family, kind, protocol, _name, place) in enumerate(found):
         share = (deadline - loop.time()) / (len(found) - index)
         try:
             async with asyncio.timeout(share):

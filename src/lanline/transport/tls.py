@@ -15,6 +15,7 @@ from collections.abc import Callable
 from lanline.address import Address
 from lanline.errors import UsageError
 from lanline.limits import LAN, Limits
+from lanline.translation import _
 from lanline.transport import tcp
 from lanline.transport.base import Listener, ProtocolFactory
 from lanline.transport.tlscontext import client_context, mutual_context, server_context
@@ -38,8 +39,8 @@ async def listen(
     """
     if tls is None:
         raise UsageError(
-            f"{address} cannot be served without a certificate",
-            advice="pass tls=server_context(certificate_file, key_file), or use tcp://.",
+            _("{address} cannot be served without a certificate").format(address=address),
+            advice=_("pass tls=server_context(certificate_file, key_file), or use tcp://."),
         )
     return await tcp.listen(address, factory, limits=limits, tls=tls, welcome_at_once=welcome_at_once)
 

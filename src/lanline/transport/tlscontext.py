@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from lanline.errors import UsageError
+from lanline.translation import _
 
 NO_TIME_CHECK: Final = ssl.VerifyFlags(0x200000)
 """X509_V_FLAG_NO_CHECK_TIME. Python has no name for it; OpenSSL has had it since 1.1.0."""
@@ -121,20 +122,34 @@ def _load_identity(context: ssl.SSLContext, certificate_file: Path, key_file: Pa
         context.load_cert_chain(certificate_file, key_file, secret)
     except ssl.SSLError as error:
         raise UsageError(
-            f"the certificate {certificate_file} and the key {key_file} cannot be used: {_reason(error)}",
-            advice="check that both are PEM, that they belong together, and the password.",
+            _("the certificate {certificate_file} and the key {key_file} cannot be used: {error}").format(
+                certificate_file=certificate_file, key_file=key_file, error=_reason(error)
+            ),
+            advice=_("check that both are PEM, that they belong together, and the password."),
         ) from error
     except OSError as error:
-        raise UsageError(f"{certificate_file} or {key_file} cannot be read: {error.strerror}") from error
+        raise UsageError(
+            _("{certificate_file} or {key_file} cannot be read: {strerror}").format(
+                certificate_file=certificate_file, key_file=key_file, strerror=error.strerror
+            )
+        ) from error
 
 
 def _load_authority(context: ssl.SSLContext, authority_file: Path) -> None:
     try:
         context.load_verify_locations(authority_file)
     except ssl.SSLError as error:
-        raise UsageError(f"{authority_file} holds no certificate that can be used: {_reason(error)}") from error
+        raise UsageError(
+            _("{authority_file} holds no certificate that can be used: {error}").format(
+                authority_file=authority_file, error=_reason(error)
+            )
+        ) from error
     except OSError as error:
-        raise UsageError(f"{authority_file} cannot be read: {error.strerror}") from error
+        raise UsageError(
+            _("{authority_file} cannot be read: {strerror}").format(
+                authority_file=authority_file, strerror=error.strerror
+            )
+        ) from error
 
 
 def _reason(error: ssl.SSLError) -> str:

@@ -22,6 +22,7 @@ from typing import Final
 
 from lanline.address import Address
 from lanline.errors import BufferFull, ChannelClosed, DatagramTruncated, LanlineError
+from lanline.translation import _
 from lanline.transport.quiet import QuietLog
 from lanline.transport.readiness import Readiness
 from lanline.transport.udpsocket import UdpSocket
@@ -126,7 +127,7 @@ class UdpDriver:
             ChannelClosed: this side has closed. Else as for `UdpSocket.send`.
         """
         if self._is_closed:
-            raise ChannelClosed("this side has closed the socket already")
+            raise ChannelClosed(_("this side has closed the socket already"))
         if not self._unsent:
             try:
                 self.port.send(message, to, came_to)
@@ -139,7 +140,11 @@ class UdpDriver:
                 return
         elif len(self._unsent) >= MAX_UNSENT:
             self.figures.unsent_dropped += 1
-            raise BufferFull(f"{MAX_UNSENT} datagrams wait for this machine's network, the limit: one was not sent")
+            raise BufferFull(
+                _("{max_unsent} datagrams wait for this machine's network, the limit: one was not sent").format(
+                    max_unsent=MAX_UNSENT
+                )
+            )
         self._unsent.append((message, to, came_to))
 
     @property

@@ -23,6 +23,7 @@ from typing import Final, NamedTuple, Self
 
 from lanline.address import Address
 from lanline.errors import AddressError, ChannelClosed, DatagramTruncated, LanlineError, TextNotBytes
+from lanline.translation import _
 from lanline.transport.failures import translate_connect
 from lanline.transport.sockets import lookup
 from lanline.transport.undelivered import (
@@ -148,10 +149,10 @@ class UdpSocket:
             raise self.undelivered.popleft()[0]
         room = self.max_datagram_bytes + 1
         try:
-            message, control, _, sender = self.sock.recvmsg(room, self.control_bytes)
+            message, control, _flags, sender = self.sock.recvmsg(room, self.control_bytes)
         except OSError as error:
             if self.fileno() < 0:
-                raise ChannelClosed("this side has closed the socket already") from error
+                raise ChannelClosed(_("this side has closed the socket already")) from error
             if self.note(error):
                 raise self.undelivered.popleft()[0] from error
             raise
@@ -283,7 +284,7 @@ class UdpSocket:
     def _send_again(self, message: bytes, to: Place | None, came_to: bytes, error: OSError) -> None:
         """The error may be of an earlier datagram: the kernel reports it now, and has not sent this one."""
         if self.fileno() < 0:
-            raise ChannelClosed("this side has closed the socket already") from error
+            raise ChannelClosed(_("this side has closed the socket already")) from error
         if error.errno == errno.EMSGSIZE:
             raise too_large(self.sock, len(message), to) from error
         is_of_earlier = self._read_errors() > 0
@@ -311,22 +312,28 @@ class UdpSocket:
 
     def _find_place(self, address: Address, *, is_numeric: bool) -> Place:
         if address.scheme != "udp" or address.is_every_interface or address.port == 0:
-            raise AddressError(f"{address} is not an address a datagram can be sent to: write udp://192.168.1.7:9529")
+            raise AddressError(
+                _("{address} is not an address a datagram can be sent to: write udp://192.168.1.7:9529").format(
+                    address=address
+                )
+            )
         try:
             found = lookup(address.host, address.port, is_numeric=is_numeric)
         except OSError as error:
             if is_numeric:
                 raise
             raise translate_connect(address, error) from error
-        for family, _, _, _, place in found:
+        for family, *_rest, place in found:
             if family == self.sock.family:
                 return place
             if self._is_dual and family == socket.AF_INET:
                 return (f"::ffff:{place[0]}", place[1], 0, 0)
         own = "IPv6" if self._is_ipv6 else "IPv4"
         raise AddressError(
-            f"{address} is not {own}, and this socket is bound to {self.address}",
-            advice="bind to udp://*:PORT, which speaks both, or to an address of the same kind as the peer's.",
+            _("{address} is not {own}, and this socket is bound to {address_2}").format(
+                address=address, own=own, address_2=self.address
+            ),
+            advice=_("bind to udp://*:PORT, which speaks both, or to an address of the same kind as the peer's."),
         )
 
 

@@ -20,6 +20,7 @@ import sys
 from typing import Any, Final
 
 from lanline.errors import DatagramRefused, LanlineError, MessageTooLarge, TransportError
+from lanline.translation import _
 
 Place = tuple[Any, ...]
 """An address as the socket calls take it: (host, port), or (host, port, flow, scope) for IPv6."""
@@ -122,7 +123,7 @@ def translate_undelivered(peer: str, number: int) -> LanlineError:
         DatagramRefused where nobody listens there, else a TransportError. The socket can still be used.
     """
     if number in (errno.ECONNREFUSED, errno.ECONNRESET):  # Windows says reset for the same thing
-        return DatagramRefused(f"nobody listens at {peer}: a datagram was refused")
+        return DatagramRefused(_("nobody listens at {peer}: a datagram was refused").format(peer=peer))
     sentence, advice = _SENTENCES.get(number, ("a datagram to {p} was not delivered: " + os.strerror(number), None))
     return TransportError(sentence.format(p=peer), advice=advice)
 
