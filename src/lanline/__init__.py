@@ -60,7 +60,7 @@ if TYPE_CHECKING:
     from lanline.framing.lines import Lines
     from lanline.framing.netstring import Netstring
     from lanline.framing.raw import Raw
-    from lanline.limits import LAN, Limits
+    from lanline.limits import LAN, PLAIN, Limits
     from lanline.link import blocking
     from lanline.link.call import Call
     from lanline.link.caller import Caller
@@ -81,6 +81,7 @@ __all__ = [
     "Address",
     "Limits",
     "LAN",
+    "PLAIN",
     # Cutting a stream into messages
     "Framing",
     "Decoder",
@@ -154,6 +155,7 @@ _HOMES = {
     "Address": "lanline.address",
     "Limits": "lanline.limits",
     "LAN": "lanline.limits",
+    "PLAIN": "lanline.limits",
     "Framing": "lanline.framing.base",
     "Decoder": "lanline.framing.base",
     "Raw": "lanline.framing.raw",
