@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from tests.transport.certificates import make_authority
 from tests.ui.recording import Recording
 from tests.ui.served import Served, served
+from tests.ui.terminal import environment
 
 from lanline import Lines, blocking
 from lanline.errors import ListenFailed, UsageError
@@ -321,6 +325,40 @@ def test_a_thousand_clients_are_served_at_once() -> None:
             server.wait("left", why="ChannelEnded")
         assert server.stop() == 0
         assert server.events[-1]["clients"] == 1000
+
+
+def test_an_output_that_nobody_reads_any_more_ends_it_and_leaves_nothing_behind(home: Path) -> None:
+    path = home / "e.sock"
+    with served("echo", "--on", "tcp://127.0.0.1:0", "--on", f"unix://{path}") as server:
+        assert server.process.stdout is not None
+        port = server.port()
+        server.process.stdout.close()
+        with socket.create_connection(("127.0.0.1", port), timeout=SECONDS) as sock:
+            assert _ask(sock, b"x") == b"x"
+        assert server.process.wait(SECONDS) == 141
+        assert server.err == ""
+    assert not path.exists()
+
+
+def test_sockets_that_systemd_gives_are_served_without_an_address() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        program = 'import os, sys; os.environ["LISTEN_PID"] = str(os.getpid()); os.execv(sys.executable, sys.argv[1:])'
+        command = [sys.executable, "-c", program, sys.executable, "-P", "-m", "lanline", "serve", "echo", "--json"]
+        process = subprocess.Popen(
+            command,
+            env={**environment(HOME=os.environ["HOME"]), "LISTEN_FDS": "1"},
+            preexec_fn=lambda: os.dup2(sock.fileno(), 3),
+            close_fds=False,
+            stdout=subprocess.PIPE,
+        )
+        assert process.stdout is not None
+        with process.stdout as out:
+            assert json.loads(out.readline())["address"] == f"tcp://127.0.0.1:{sock.getsockname()[1]}"
+            with socket.create_connection(sock.getsockname(), timeout=SECONDS) as client:
+                assert _ask(client, b"given") == b"given"
+            process.send_signal(signal.SIGTERM)
+            out.read()
+        assert process.wait(SECONDS) == 0
 
 
 def test_tls_is_served_with_files_of_ones_own_beside_an_address_without_it(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ events wait, and beyond a number of them are counted in place of shown.
 from __future__ import annotations
 
 import select
+import signal
 import sys
 import time
 from collections import deque
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 from lanline.clean import clean
 from lanline.console import Painted, Style
 from lanline.durations import show_duration
+from lanline.errors import LanlineError
 from lanline.translation import _
 
 if TYPE_CHECKING:
@@ -52,6 +54,8 @@ class Report:
         self._takes_more = takes_more or _stdout_takes_more
         self._waiting: deque[tuple[time.struct_time, Event]] = deque()
         self._unshown = 0
+        self._end: SystemExit | LanlineError | None = None
+        """Why nothing can be shown any more."""
         self._at = time.localtime()
         """When the event happened that is being shown."""
         self._is_verbose = is_verbose
@@ -83,20 +87,27 @@ class Report:
 
     def catch_up(self, seconds: float = 0.0) -> None:
         """Shows what waits, as far as the output takes it without making anybody wait for longer than that."""
-        while self._waiting and self._takes_more(seconds):
+        while self._waiting and self._end is None and self._takes_more(seconds):
             self._at, event = self._waiting.popleft()
-            if self._console.wants_json:
-                self._console.json({**event, "time": time.strftime("%Y-%m-%dT%H:%M:%S%z", self._at)})
-            else:
-                self._show(event["event"], event)
-            self._console.flush()
+            try:
+                self._print(event)
+            except (SystemExit, LanlineError) as end:
+                # Nobody reads any more, or the disk is full: the server stops as if it was told to, and says so then.
+                self._end = end
+                signal.raise_signal(signal.SIGTERM)
         if self._unshown and not self._waiting:
             text = _("{count} events were not shown: the output takes them too slowly").format(count=self._unshown)
             event, self._unshown = {"event": "not_shown", "count": self._unshown, "text": text}, 0
             self.tell(event)
 
     def summary(self) -> None:
-        """The last line. Not shown where the output takes nothing any more."""
+        """The last line. Not shown where the output takes nothing any more.
+
+        Raises:
+            SystemExit: nobody reads the output any more. LanlineError: it cannot be written.
+        """
+        if self._end is not None:
+            raise self._end
         self.catch_up(_LAST_WAIT)
         if self._waiting:
             return
@@ -122,6 +133,13 @@ class Report:
         if self._refused:
             text += _(", {refused} refused").format(refused=self._refused)
         self._console.line(Painted(text, "bold"))
+
+    def _print(self, event: Event) -> None:
+        if self._console.wants_json:
+            self._console.json({**event, "time": time.strftime("%Y-%m-%dT%H:%M:%S%z", self._at)})
+        else:
+            self._show(event["event"], event)
+        self._console.flush()
 
     def _show(self, kind: str, event: Event) -> None:
         match kind:
