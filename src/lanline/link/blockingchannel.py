@@ -219,11 +219,16 @@ class Channel(ABC):
     def _close_descriptor(self) -> None:
         """Nobody is inside any more: closes."""
 
-    @contextmanager
-    def _turn_to_send(self, deadline: float | None) -> Iterator[None]:
-        """This thread's turn to send. Raises TimeoutError when it has not come in time."""
+    def _take_turn(self, deadline: float | None) -> None:
+        """This thread's turn to send; `_turns.end_sending` gives it back. Raises TimeoutError when it has not come in
+        time."""
         if not self._turns.begin_sending(None if deadline is None else deadline - time.monotonic()):
             raise TimeoutError(f"another thread was sending to {self.peer_address} all the time")
+
+    @contextmanager
+    def _turn_to_send(self, deadline: float | None) -> Iterator[None]:
+        """The same around a block, where the microsecond that this costs does not count."""
+        self._take_turn(deadline)
         try:
             yield
         finally:

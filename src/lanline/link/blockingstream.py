@@ -58,7 +58,8 @@ class StreamChannel(Channel):
         """See `Channel.send`."""
         data = self._framing.encode(message)
         deadline = None if timeout is None else time.monotonic() + timeout
-        with self._turn_to_send(deadline):
+        self._take_turn(deadline)
+        try:
             self._check_sending()
             if not self._push(deadline):
                 raise TimeoutError(f"{self.peer_address} took none of this message within {timeout:g} s")
@@ -68,6 +69,8 @@ class StreamChannel(Channel):
                     raise self._short_send()
                 self._forget()
                 raise TimeoutError(f"{self.peer_address} took none of this message within {timeout:g} s")
+        finally:
+            self._turns.end_sending()
 
     def send_now(self, message: bytes) -> None:
         """See `Channel.send_now`."""
