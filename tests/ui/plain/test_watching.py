@@ -189,6 +189,23 @@ def test_senders_beyond_the_most_clients_get_no_answer() -> None:
     assert [event["event"] for event in events] == ["came", "refused", "left"]
 
 
+def test_a_face_that_fails_at_one_datagram_answers_the_next() -> None:
+    events: Events = []
+
+    def answer(message: bytes, sender: Address) -> bytes:
+        return b"%d" % (6 // len(message))
+
+    async def main() -> None:
+        answers = WatchedAnswers(answer, events.append, Headcount(None), silence=60.0)
+        assert answers.answer(b"", ONE) is None
+        assert answers.answer(b"ab", ONE) == b"3"
+        answers.close()
+
+    asyncio.run(main())
+    assert [event["event"] for event in events] == ["answer_failed", "came", "left"]
+    assert "ZeroDivisionError" in events[0]["reason"]
+
+
 # -- messages in events ----------------------------------------------------------------------------------------
 
 

@@ -147,6 +147,9 @@ class Report:
                 self._line(event["client"], Painted(_(" came"), "green"))
             case "left":
                 self._left(event)
+            case "answer_failed":
+                self._line(event["client"], Painted(f" {clean(event['reason'])}", "red"))
+                self._trace(event)
             case "message":
                 self._message(event)
             case "refused":
@@ -163,6 +166,9 @@ class Report:
             event["client"], Painted(_(" left: "), "yellow"), Painted(clean(event["reason"]), style),
             Painted(f" ({figures})", "dim"),
         )  # fmt: skip
+        self._trace(event)
+
+    def _trace(self, event: Event) -> None:
         if self._is_verbose and event.get("traceback"):
             self._console.line(Painted(event["traceback"].rstrip("\n"), "dim"))
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from lanline.ui.plain.headcount import Headcount
 
 Event = dict[str, Any]
+_Key = tuple[str, int]
 Tell = Callable[[Event], None]
 
 SHOWN_BYTES: Final = 500
@@ -79,16 +80,23 @@ class Watch:
         except (ChannelError, RemoteProtocolError) as error:
             return {"reason": str(error), "why": type(error).__name__}
         except Exception as error:
-            return self._mistake(error)
+            return mistake(error, self._folder)
         if isinstance(said, str) and said:
             return {"reason": said, "why": "handler"}
         return _ended_by(channel.ended_by)
 
-    def _mistake(self, error: Exception) -> Event:
-        where = line_of(error, self._folder) if self._folder else ""
-        text = f"{type(error).__name__}: {error}".removesuffix(": ")
-        why = _("the handler failed: {why}").format(why=f"{text} ({where})" if where else text)
-        return {"reason": why, "why": "failed", "traceback": "".join(traceback.format_exception(error))}
+
+def mistake(error: Exception, folder: str) -> Event:
+    """What is told of a handler that raised: the error, the line of the person's own code, and the traceback.
+
+    Args:
+        error: what it raised.
+        folder: of that code; empty for none.
+    """
+    where = line_of(error, folder) if folder else ""
+    text = f"{type(error).__name__}: {error}".removesuffix(": ")
+    why = _("the handler failed: {why}").format(why=f"{text} ({where})" if where else text)
+    return {"reason": why, "why": "failed", "traceback": "".join(traceback.format_exception(error))}
 
 
 def _ended_by(error: LanlineError | None) -> Event:
@@ -202,7 +210,7 @@ class WatchedAnswers:
 
     Args:
         answer: the face's own.
-        tell, headcount, is_verbose: as for Watch.
+        tell, headcount, folder, is_verbose: as for Watch.
         silence: seconds without a datagram after which a sender counts as gone.
         most: senders remembered at once; beyond it the one that was silent longest is forgotten, and said to be gone.
     """
@@ -215,6 +223,7 @@ class WatchedAnswers:
         *,
         silence: float,
         most: int = 4096,
+        folder: str = "",
         is_verbose: bool = False,
     ) -> None:
         self._answer = answer
@@ -223,15 +232,18 @@ class WatchedAnswers:
         self._silence = silence
         self._most = most
         self._is_verbose = is_verbose
-        self._senders: dict[Address, _Sender] = {}
+        self._folder = folder
+        self._senders: dict[_Key, _Sender] = {}
         """In the order of their last datagram, the longest silent first."""
         self._timer: asyncio.TimerHandle | None = None
 
     def answer(self, message: bytes, sender: Address) -> bytes | None:
         """Answers as the face does. A sender beyond the most clients gets none."""
-        known = self._senders.get(sender)
+        # Not the Address itself: it is hashed by Python code, which would cost more than all else here.
+        key = sender.host, sender.port
+        known = self._senders.pop(key, None)
         # Who gets no answer is no client: forged senders without number would else come and go, a line each.
-        reply = self._answer(message, sender)
+        reply = self._answered(message, sender)
         if known is None and reply is not None:
             known = self._new(sender)
             if known is None:
@@ -240,8 +252,7 @@ class WatchedAnswers:
             self._tell(said(str(sender), "in", message))
         if known is None:
             return None
-        self._senders.pop(sender, None)
-        self._senders[sender] = known
+        self._senders[key] = known
         known.last = time.monotonic()
         known.received += 1
         if reply is not None:
@@ -249,6 +260,14 @@ class WatchedAnswers:
             if self._is_verbose:
                 self._tell(said(known.client, "out", reply))
         return reply
+
+    def _answered(self, message: bytes, sender: Address) -> bytes | None:
+        """The face's answer; none where it failed, and that is told."""
+        try:
+            return self._answer(message, sender)
+        except Exception as error:
+            self._tell({"event": "answer_failed", "client": str(sender), **mistake(error, self._folder)})
+            return None
 
     def close(self) -> None:
         """Everybody left goes, for this side stops."""
@@ -282,7 +301,7 @@ class WatchedAnswers:
             text = _("silent for {seconds:g} s").format(seconds=self._silence)
             self._forget(sender, {"reason": text, "why": "silent"})
 
-    def _forget(self, sender: Address, end: Event) -> None:
+    def _forget(self, sender: _Key, end: Event) -> None:
         known = self._senders.pop(sender)
         self._headcount.leave()
         self._tell(

@@ -188,7 +188,12 @@ class _Served:
         self._answers: WatchedAnswers | None = None
         if face.answer is not None:
             self._answers = WatchedAnswers(
-                face.answer, tell, headcount, silence=PLAIN.datagram_silence, is_verbose=is_verbose
+                face.answer,
+                tell,
+                headcount,
+                silence=PLAIN.datagram_silence,
+                folder=face.folder,
+                is_verbose=is_verbose,
             )
 
     def close(self) -> None:

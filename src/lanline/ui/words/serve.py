@@ -20,6 +20,7 @@ from lanline.room.descriptors import raise_descriptor_limit
 from lanline.translation import _
 from lanline.transport.binding import Bound, bind
 from lanline.transport.given import activated_sockets, address_of
+from lanline.ui.logs import log_to_terminal
 from lanline.ui.plain.crew import MAX_WORKERS, Crew, LoadFailed
 from lanline.ui.plain.faces import add_face_options, make_face
 from lanline.ui.plain.handlerfile import files_of, is_own_handler
@@ -85,6 +86,7 @@ def serve(arguments: list[str], console: Console, folder: StateFolder) -> int:
     face = None if has_crew and is_own_handler(options.name) else make_face(options.name, options, console)
     bound = _bound(wanted, has_tls=settings.tls is not None)
     report = Report(console, is_verbose=options.verbose)
+    log_to_terminal()
     try:
         if has_crew:
             code = _serve_with_crew(face, bound, options, settings, report, console)
