@@ -266,6 +266,18 @@ def test_a_class_is_made_anew_for_each_client_and_an_object_is_shared(tmp_path: 
                 assert (_ask(one, b"x"), _ask(two, b"x")) == (b"1", second)
 
 
+def test_a_class_of_services_is_served_over_links_with_both_sides_typed(tmp_path: Path) -> None:
+    text = (
+        "from lanline import Service, endpoint\n\n\nclass Sums(Service):\n    name = 'sums'\n\n    @endpoint\n"
+        "    async def add(self, numbers: list[int]) -> int:\n        return sum(numbers)\n"
+    )
+    _mine(tmp_path, text)
+    with served("./mine.py:Sums", "--on", "tcp://127.0.0.1:0", cwd=tmp_path) as server:
+        with blocking.connect_link(server.address("tcp")) as link:
+            assert link.ask("sums.add", [1, 2, 3], timeout=SECONDS) == 6
+        assert server.stop() == 0
+
+
 # -- limits and stopping -----------------------------------------------------------------------------------------
 
 

@@ -148,7 +148,7 @@ class Report:
             case "left":
                 self._left(event)
             case "answer_failed":
-                self._line(event["client"], Painted(f" {clean(event['reason'])}", "red"))
+                self._line(event["client"], " ", Painted(clean(event["reason"]), "red"))
                 self._trace(event)
             case "message":
                 self._message(event)
