@@ -198,7 +198,7 @@ def _bound(family: int, place: Place) -> socket.socket:
 def _check_limit(max_datagram_bytes: int) -> None:
     if not 1 <= max_datagram_bytes <= MAX_DATAGRAM_BYTES:
         raise UsageError(
-            _("max_datagram_bytes is {max_datagram_bytes}: 1 to {max_datagram_bytes_2} fit into a datagram").format(
-                max_datagram_bytes=max_datagram_bytes, max_datagram_bytes_2=MAX_DATAGRAM_BYTES
+            _("max_datagram_bytes is {size}: 1 to {limit} fit into a datagram").format(
+                size=max_datagram_bytes, limit=MAX_DATAGRAM_BYTES
             )
         )

@@ -1,4 +1,4 @@
-"""One datagram to every machine on the networks of this one, and the socket that hears it. No event loop.
+"""One datagram to every machine on the networks of this one. No event loop; who hears it is `hearing.py`.
 
 It goes out by each way that an interface has: broadcast to its IPv4 network, IPv4 multicast and IPv6 multicast on its
 link. Some networks drop one of them, few drop all. Rules:
@@ -7,8 +7,6 @@ link. Some networks drop one of them, few drop all. Rules:
   not tried: the system would take the datagram, and lose it.
 - Nothing leaves the link: multicast goes one hop, and broadcasts are not forwarded.
 - All copies of one sending leave from one port, over IPv4 and IPv6: that is how a listener knows them for copies.
-- Listeners share their port, and they alone do: broadcast and multicast are given to each. What is sent to the address
-  of one machine is not: of several listeners there, one gets it.
 
 Sources: RFC 919 and 922 (broadcast), RFC 1112 and 2365 (multicast, administrative scope), RFC 4291 section 2.7 (scopes
 of IPv6), ip(7) and ipv6(7).
@@ -17,19 +15,16 @@ of IPv6), ip(7) and ipv6(7).
 from __future__ import annotations
 
 import errno
-import select
 import socket
 import struct
 import sys
-import time
 from collections.abc import Iterable
-from types import TracebackType
 from typing import Final, NamedTuple, Self
 
 from lanline.address import Address
-from lanline.errors import AddressError, LanlineError, TransportError
+from lanline.errors import AddressError, LanlineError, MessageTooLarge, TextNotBytes, TransportError
 from lanline.translation import _
-from lanline.transport.failures import translate_connect, translate_listen
+from lanline.transport.failures import translate_connect
 from lanline.transport.interfaces import Interface, interfaces
 from lanline.transport.sockets import lookup
 from lanline.transport.udpsocket import address_of_place
@@ -42,12 +37,13 @@ GROUP_IPV4: Final = "239.255.37.57"
 GROUP_IPV6: Final = "ff12::2539"
 """A group of nobody's (flag T) on one link (scope 2)."""
 
+MAX_SHOUT_BYTES: Final = 1200
+"""What every network carries in one piece: IPv6 promises packets of 1,280 bytes. A shout in pieces is lost with any."""
+
 _EVERY_NETWORK: Final = "255.255.255.255"
 _HOPS: Final = 1
 _SEND_SECONDS: Final = 2.0
 _PORTS_TRIED: Final = 8
-_LOOK_AGAIN_S: Final = 5.0
-_ROOM_BYTES: Final = 65_536
 _IS_LINUX: Final = sys.platform.startswith("linux")
 
 
@@ -127,6 +123,42 @@ def _idle(one: Interface) -> str:
     if not one.is_loopback and not one.can_broadcast and not one.can_multicast:
         return "it can neither broadcast nor multicast"
     return ""
+
+
+def shout(message: bytes, to: Address | str | None = None, *, port: int = PORT) -> list[Delivery]:
+    """Sends one datagram to everybody, or to one address: what `lanline.shout` and `lanline.blocking.shout` do.
+
+    Args:
+        message: at most 1,200 bytes.
+        to: an address for this one; of text, `udp://` and the port may be left out. None: by every way out.
+        port: where listeners listen, 1 to 65,535; where `to` names one, that one.
+
+    Returns:
+        what became of each way, of which one at least was taken.
+
+    Raises:
+        MessageTooLarge: it is longer. TextNotBytes: it is text.
+        AddressError: not an address a datagram can go to. ConnectFailed: the name does not resolve.
+        TransportError: it left by no way.
+    """
+    if isinstance(message, str):
+        raise TextNotBytes
+    if len(message) > MAX_SHOUT_BYTES:
+        raise MessageTooLarge(len(message), MAX_SHOUT_BYTES, "shout")
+    if to is None:
+        deliveries = send_everywhere(message, port)
+    else:
+        deliveries = [send_to(message, address_to(to, port) if isinstance(to, str) else to)]
+    errors = [one.error for one in deliveries if one.error is not None]
+    if len(errors) == len(deliveries):
+        why = "; ".join(map(str, errors)) or _("this machine has no interface")
+        raise TransportError(_("the shout left this machine by no way: {why}").format(why=why))
+    return deliveries
+
+
+def address_to(text: str, port: int = PORT) -> Address:
+    """The address that a person means; `udp://` and the port may be left out."""
+    return Address.parse(text if "://" in text else f"udp://{text}", default_port=port)
 
 
 def send_everywhere(message: bytes, port: int = PORT) -> list[Delivery]:
@@ -249,132 +281,3 @@ def _leave_by(sock: socket.socket, way: Way) -> None:
     # Only Linux takes the interface's number here, which tells two interfaces with one address apart.
     chosen = struct.pack("=4s4si", bytes(4), source, way.number) if _IS_LINUX else source
     sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, chosen)
-
-
-class Heard(NamedTuple):
-    """One datagram: what it holds and who sent it."""
-
-    message: bytes
-    sender: Address
-
-
-class Listener:
-    """Hears broadcasts, both groups on every interface, and what is sent to this machine, at one port.
-
-    Interfaces that come later are listened to within five seconds. Used by one thread; closed by whoever made it.
-
-    Args:
-        port: 1 to 65,535, or 0 for any free one. Other listeners may have it too.
-
-    Raises:
-        ListenFailed: the port cannot be listened to.
-    """
-
-    def __init__(self, port: int = PORT) -> None:
-        self._joined: dict[tuple[int, int], str] = {}
-        self._looked = 0.0
-        self._sockets: list[socket.socket] = []
-        try:
-            # IPv4 first: of two copies that are there at the same time, that one shows the address people know.
-            self._sockets.append(_listening_socket(socket.AF_INET, port))
-            port = self._sockets[0].getsockname()[1]
-            if socket.has_dualstack_ipv6():
-                self._sockets.append(_listening_socket(socket.AF_INET6, port))
-        except OSError as error:
-            self.close()
-            raise translate_listen(Address("udp", "*", port), error) from error
-        self.port = port
-        self._look_around()
-
-    @property
-    def interfaces(self) -> list[str]:
-        """Names of the interfaces on which a group was joined."""
-        return sorted(set(self._joined.values()))
-
-    def receive(self, timeout: float | None = None) -> Heard:
-        """The next datagram, whole.
-
-        Args:
-            timeout: seconds, 0 or more; None for ever.
-
-        Raises:
-            TimeoutError: none came in time.
-        """
-        deadline = None if timeout is None else time.monotonic() + timeout
-        while True:
-            for sock in self._sockets:
-                try:
-                    message, place = sock.recvfrom(_ROOM_BYTES)
-                except OSError:
-                    continue  # nothing there; or an error of an answer that nobody here has sent
-                return Heard(message, address_of_place(place))
-            now = time.monotonic()
-            if now - self._looked >= _LOOK_AGAIN_S:
-                self._look_around()
-            if deadline is not None and now >= deadline:
-                raise TimeoutError(f"nothing was heard within {timeout:g} s")
-            wait = self._looked + _LOOK_AGAIN_S - now
-            select.select(self._sockets, [], [], max(0.0, wait if deadline is None else min(wait, deadline - now)))
-
-    def close(self) -> None:
-        """Gives the port back. A second call does nothing."""
-        for sock in self._sockets:
-            sock.close()
-
-    def __enter__(self) -> Self:
-        """Leaving the block closes it."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Closes it."""
-        self.close()
-
-    def _look_around(self) -> None:
-        """Joins the groups on interfaces that were not there before, and forgets those that are gone."""
-        self._looked = time.monotonic()
-        try:
-            found = [one for one in interfaces() if one.is_up]
-        except TransportError:
-            return
-        there = {one.number for one in found}
-        self._joined = {key: name for key, name in self._joined.items() if key[1] in there}
-        for sock in self._sockets:
-            for one in found:
-                key = (sock.family, one.number)
-                if key not in self._joined and _join(sock, one):
-                    self._joined[key] = one.name
-
-
-def _listening_socket(family: int, port: int) -> socket.socket:
-    sock = socket.socket(family, socket.SOCK_DGRAM)
-    try:
-        sock.setblocking(False)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if not _IS_LINUX and hasattr(socket, "SO_REUSEPORT"):  # what BSD and macOS need for the same
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        if family == socket.AF_INET6:
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        sock.bind(("", port))
-    except BaseException:
-        sock.close()
-        raise
-    return sock
-
-
-def _join(sock: socket.socket, one: Interface) -> bool:
-    """Whether the group could be joined there. Where not, for want of an address or of multicast, broadcast is left."""
-    try:
-        if sock.family == socket.AF_INET6:
-            group = socket.inet_pton(socket.AF_INET6, GROUP_IPV6)
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, struct.pack("=16si", group, one.number))
-            return True
-        if not one.ipv4:
-            return False
-        own = one.ipv4[0].ip.packed
-        chosen = struct.pack("=4si", own, one.number) if _IS_LINUX else own
-        sock.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, socket.inet_aton(GROUP_IPV4) + chosen)
-    except OSError as error:
-        return error.errno == errno.EADDRINUSE  # joined before
-    return True

@@ -330,8 +330,8 @@ class UdpSocket:
                 return (f"::ffff:{place[0]}", place[1], 0, 0)
         own = "IPv6" if self._is_ipv6 else "IPv4"
         raise AddressError(
-            _("{address} is not {own}, and this socket is bound to {address_2}").format(
-                address=address, own=own, address_2=self.address
+            _("{address} is not {own}, and this socket is bound to {bound}").format(
+                address=address, own=own, bound=self.address
             ),
             advice=_("bind to udp://*:PORT, which speaks both, or to an address of the same kind as the peer's."),
         )
