@@ -81,14 +81,15 @@ def _entry(name: str, module: str) -> str:
 
 def _classes_of(module: ast.Module) -> Iterator[tuple[str, str]]:
     """The classes that a module of public functions names in its `__all__`, and where each stands."""
-    listed = next(ast.literal_eval(one.value) for one in module.body if isinstance(one, ast.Assign))
+    (names,) = (one for one in module.body if isinstance(one, ast.Assign) and ast.unparse(one.targets[0]) == "__all__")
+    listed = [one.value for one in ast.walk(names) if isinstance(one, ast.Constant)]
     told = {
         alias.name: one.module
         for one in ast.walk(module)
         if isinstance(one, ast.ImportFrom) and one.module
         for alias in one.names
     }
-    yield from ((name, told[name]) for name in listed if name[0].isupper())
+    yield from ((name, told[name]) for name in map(str, listed) if name[0].isupper())
 
 
 def _made_class(owner: str, name: str, home: str) -> str:
