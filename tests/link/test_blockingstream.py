@@ -294,6 +294,17 @@ def test_closing_lets_out_what_was_left_unsent_but_not_for_ever() -> None:
         assert 0 < len(read_all(theirs)) < LARGE
 
 
+def test_what_was_not_received_does_not_turn_the_end_into_a_reset() -> None:
+    with channel_and_peer() as (channel, peer):
+        peer.sendall(b"more than is wanted\n" * 10_000)
+        assert channel.receive(timeout=PATIENCE) == b"more than is wanted"
+        channel.send(b"enough")
+        channel.close()
+        assert read_all(peer) == b"enough\n"
+        (state,) = peer.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)
+        assert state == 8, "TCP_CLOSE_WAIT (linux/tcp_states.h): after a reset it would be 7, TCP_CLOSE"
+
+
 def test_messages_of_many_threads_stay_whole() -> None:
     with channel_and_peer() as (channel, peer):
         words = [str(index).encode() * 1000 for index in range(8)]

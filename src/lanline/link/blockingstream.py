@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 _NOTHING: Final = memoryview(b"")
 
+_DISCARDS: Final = 64
+"""Reads for a peer that goes on talking while this side closes: 4 MiB, about what the kernel keeps for it."""
+
 
 class StreamChannel(Channel):
     """A channel over one connection.
@@ -131,6 +134,7 @@ class StreamChannel(Channel):
             try:
                 self._push(deadline)
                 self._wire.end()
+                self._discard()
             except ChannelError:
                 self._is_shut = True  # nobody is there to take the rest, or another thread aborts meanwhile
             finally:
@@ -227,6 +231,16 @@ class StreamChannel(Channel):
         else:
             self._stream_ended()
         return True
+
+    def _discard(self) -> None:
+        """Takes what came and nobody wants out of the kernel: closing over it would make it a reset for the peer, in
+        place of the end, and might cost it the last words of this side (RFC 1122 section 4.2.2.13)."""
+        try:
+            for _ in range(_DISCARDS):
+                if not self._wire.receive_now():
+                    return
+        except OSError:
+            return  # broken already: there is no end to be spoilt
 
     def _push_along(self) -> None:
         """While this side receives: the rest of a message goes out, unless another thread sees to it."""
