@@ -61,7 +61,7 @@ def test_who_takes_a_little_now_and_then_is_waited_for(mem: str, run_virtual: Ru
         transport.pause_reading()
 
         def sip() -> None:
-            channel._messages.clear()
+            channel._messages = ()
             channel._waiting_bytes = 0
             transport.resume_reading()
             loop.call_later(0, transport.pause_reading)

@@ -102,18 +102,23 @@ class LengthPrefixedDecoder(StreamDecoder):
             pieces.add(chunk)
             chunk = pieces.take()
         size, limit, unpack_from = self._size, self._limit, self._unpack_from
-        end = len(chunk)
-        while (start := offset + size) <= end:
+        end, append = len(chunk), messages.append
+        start = offset + size
+        while start <= end:
             (length,) = unpack_from(chunk, offset)
-            if length > limit:
-                self.error = MessageTooLarge(length, limit)
-                return messages
-            if (stop := start + length) > end:
-                self._length = length
-                offset = start
-                break
-            messages.append(chunk[start:stop])
+            stop = start + length
+            # No message that is whole is longer than what it lies in: the usual one is compared once.
+            if stop > end or end > limit:
+                if length > limit:
+                    self.error = MessageTooLarge(length, limit)
+                    return messages
+                if stop > end:
+                    self._length = length
+                    offset = start
+                    break
+            append(chunk[start:stop])
             offset = stop
+            start = stop + size
         if offset < end:
             pieces.add(chunk[offset:])
         return messages

@@ -56,8 +56,9 @@ class Channel(ABC):
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
-        # The newest first, so that the oldest is popped off the end. A deque would take 600 bytes for being empty.
-        self._messages: list[bytes] = []
+        # The newest first, so that the oldest is popped off the end. A deque would take 600 bytes for being empty, and
+        # this takes none while somebody waits for more.
+        self._messages: list[bytes] | tuple[()] = ()
         self._is_full = False
         self._receiver: asyncio.Future[None] | None = None
         self._ended_by: LanlineError | None = None
@@ -114,25 +115,21 @@ class Channel(ABC):
             ChannelClosed: this side has closed.
             LocalProtocolError: another task is receiving already.
         """
-        messages = self._messages
-        while not messages:
+        while not self._messages:
             self._check_receiving()
             await self._wait_for_more()
-        message = messages.pop()
-        if self._is_full:
-            self._taken(message)
-        return message
+        return self._pop()
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         """Messages until the peer closes, or this side does. Errors are raised as by `receive`, but for
         DatagramRefused, which is passed over."""
-        messages = self._messages
         while True:
+            messages = self._messages
             while messages:
-                message = messages.pop()
-                if self._is_full:
-                    self._taken(message)
-                yield message
+                yield self._pop() if self._is_full else messages.pop()
+            if self._messages:
+                continue  # they came while the last one was being handled
+            messages = ()  # what waits here for the next message keeps nothing of the last ones
             try:
                 self._check_receiving()
             except (ChannelEnded, ChannelClosed):
@@ -230,8 +227,19 @@ class Channel(ABC):
         """Puts messages into the queue, the oldest first in the list, which belongs to the channel from now on."""
         self._received_messages += len(messages)
         messages.reverse()
-        self._messages[:0] = messages
+        if self._messages:
+            self._messages[:0] = messages
+        else:
+            self._messages = messages
         self._wake_receiver()
+
+    def _pop(self) -> bytes:
+        """Takes the oldest message."""
+        assert self._messages, "asked only where messages wait"
+        message = self._messages.pop()
+        if self._is_full:
+            self._taken(message)
+        return message
 
     def _taken(self, message: bytes) -> None:  # noqa: B027  # whoever never sets `_is_full` needs none
         """A message was taken while `_is_full`: the source may have to be started again."""
@@ -286,6 +294,7 @@ class Channel(ABC):
         """What to wait for; whoever waits sets `_receiver` back to None."""
         if self._receiver is not None:
             raise LocalProtocolError("two tasks receive from one channel")
+        self._messages = ()
         self._receiver = receiver = self._loop.create_future()
         return receiver
 

@@ -216,13 +216,14 @@ class Server:
 
     async def _run(self, channel: Channel) -> None:
         assert self._handler is not None, "channels are made only where there is a handler"
-        async with channel:
-            try:
-                await self._handler(channel)
-            except (ChannelError, RemoteProtocolError, TransportError) as error:
-                log.info("%s: %s", clean(channel.peer_address), clean(str(error)))
-            except Exception:
-                log.exception("the handler of %s failed", clean(channel.peer_address))
+        try:
+            await self._handler(channel)
+        except (ChannelError, RemoteProtocolError, TransportError) as error:
+            log.info("%s: %s", clean(channel.peer_address), clean(str(error)))
+        except Exception:
+            log.exception("the handler of %s failed", clean(channel.peer_address))
+        finally:
+            await channel.close()
 
 
 def serve(
