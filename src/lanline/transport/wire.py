@@ -17,8 +17,8 @@ import time
 from typing import Final, Protocol
 
 READ_BYTES: Final = 64 * 1024
-"""What one call takes at most. A buffer of 128 KiB or more is taken from the system and given back for each call (glibc,
-mallopt(3) M_MMAP_THRESHOLD), which costs six times as much as receiving a short message."""
+"""What one call takes at most. A buffer of 128 KiB or more is taken from the system and given back for each call
+(mallopt(3), M_MMAP_THRESHOLD), which costs six times as much as receiving a short message."""
 
 
 class Wire(Protocol):
