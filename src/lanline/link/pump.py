@@ -1,7 +1,7 @@
 """Drives a Session over an asyncio transport: bytes in, events out, one write per loop turn, one timer.
 
-The only place where a session, a socket and a clock meet under asyncio (`blockinglink.py` is its twin). It knows nothing
-of services and rooms: it hands events to `handle`, in order. Rules:
+The only place where a session, a socket and a clock meet under asyncio (`blockinglink.py` is its twin). It knows
+nothing of services and rooms: it hands events to `handle`, in order. Rules:
 
 - One write per connection per loop turn: frames are collected and joined once. This is the largest single lever for
   speed (17 to 33 times, docs/explanation/speed.md). Only a lot of output is written at once.
