@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from lanline.address import Address
+    from lanline.clean import clean_bytes, clean_text
     from lanline.errors import (
         AddressError,
         AuthorityLocked,
@@ -66,13 +67,15 @@ if TYPE_CHECKING:
     from lanline.link.caller import Caller
     from lanline.link.channel import Channel
     from lanline.link.client import connect, connect_link
-    from lanline.link.group import Group
     from lanline.link.datagram import Datagram
     from lanline.link.datagramsocket import DatagramSocket, bind
+    from lanline.link.group import Group
     from lanline.link.link import Link
     from lanline.link.server import serve
     from lanline.link.service import Service, endpoint
+    from lanline.link.shouts import Shouts, hear, shout
     from lanline.roles import Role
+    from lanline.transport.multicast import Delivery
 
 __version__ = "0.1.0"
 
@@ -82,6 +85,9 @@ __all__ = [
     "Limits",
     "LAN",
     "PLAIN",
+    # Text from a peer, made harmless for a terminal and a log
+    "clean_bytes",
+    "clean_text",
     # Cutting a stream into messages
     "Framing",
     "Decoder",
@@ -97,6 +103,12 @@ __all__ = [
     "bind",
     "DatagramSocket",
     "Datagram",
+    # One datagram to everybody nearby
+    "shout",
+    "hear",
+    "Shouts",
+    "Delivery",
+    # All of it without an event loop
     "blocking",
     # Typed calls between programs that both have lanline
     "connect_link",
@@ -156,6 +168,8 @@ _HOMES = {
     "Limits": "lanline.limits",
     "LAN": "lanline.limits",
     "PLAIN": "lanline.limits",
+    "clean_bytes": "lanline.clean",
+    "clean_text": "lanline.clean",
     "Framing": "lanline.framing.base",
     "Decoder": "lanline.framing.base",
     "Raw": "lanline.framing.raw",
@@ -169,6 +183,10 @@ _HOMES = {
     "bind": "lanline.link.datagramsocket",
     "DatagramSocket": "lanline.link.datagramsocket",
     "Datagram": "lanline.link.datagram",
+    "shout": "lanline.link.shouts",
+    "hear": "lanline.link.shouts",
+    "Shouts": "lanline.link.shouts",
+    "Delivery": "lanline.transport.multicast",
     "blocking": "lanline.link.blocking",
     "connect_link": "lanline.link.client",
     "Link": "lanline.link.link",

@@ -309,7 +309,7 @@ class CallError(LanlineError):
 
     Args:
         status: one of `Status`, never OK.
-        text: the peer's sentence. Hostile until cleaned: pass it through `lanline.clean` before a terminal.
+        text: the peer's sentence. Hostile until cleaned: pass it through `lanline.clean_text` before a terminal.
         may_have_run: False only when it is certain that the peer did not begin to execute the request.
         details: machine-readable values the peer added. lanline's own are `error`, the name of the class that was
             raised there, and `advice`; both are as hostile as the text.

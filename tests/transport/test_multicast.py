@@ -6,7 +6,6 @@ import contextlib
 import ipaddress
 import json
 import select
-import socket
 import subprocess
 import sys
 import time
@@ -15,10 +14,11 @@ from collections.abc import Iterator
 import pytest
 
 from lanline.address import Address
-from lanline.errors import AddressError, ConnectFailed, ListenFailed
+from lanline.errors import AddressError, ConnectFailed, MessageTooLarge, TextNotBytes, TransportError
 from lanline.transport import multicast
+from lanline.transport.hearing import Listener
 from lanline.transport.interfaces import Interface
-from lanline.transport.multicast import GROUP_IPV4, GROUP_IPV6, Listener, send_to, ways_out
+from lanline.transport.multicast import GROUP_IPV4, GROUP_IPV6, MAX_SHOUT_BYTES, send_to, shout, ways_out
 from tests.namespaces import Machine, machines
 
 
@@ -75,36 +75,30 @@ def test_a_cable_between_two_alone_has_no_broadcast_address() -> None:
     assert [way.kind for way in ways] == ["multicast"]
 
 
-def test_what_is_sent_to_one_address_is_heard_with_its_sender() -> None:
-    with Listener(0) as listener:
-        delivery = send_to(b"hello", Address("udp", "127.0.0.1", listener.port))
-        heard = listener.receive(5.0)
-    assert delivery.error is None
-    assert (heard.message, heard.sender.host) == (b"hello", "127.0.0.1")
-
-
-def test_broadcast_on_loopback_is_heard_by_every_listener_of_the_machine() -> None:
-    with Listener(0) as first, Listener(first.port) as second:
-        assert send_to(b"all", Address("udp", "127.255.255.255", first.port)).error is None
-        assert first.receive(5.0).message == second.receive(5.0).message == b"all"
-
-
-def test_nothing_heard_in_time_is_a_timeout() -> None:
-    with Listener(0) as listener, pytest.raises(TimeoutError, match="within 0 s"):
-        listener.receive(0)
-
-
-def test_a_port_that_a_server_has_is_not_shared_with_it() -> None:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
-        server.bind(("127.0.0.1", 0))
-        with pytest.raises(ListenFailed):
-            Listener(server.getsockname()[1])
-
-
 @pytest.mark.parametrize("text", ["tcp://127.0.0.1:9", "udp://*:9", "udp://127.0.0.1:0"])
 def test_what_no_datagram_can_be_sent_to_is_refused(text: str) -> None:
     with pytest.raises(AddressError):
         send_to(b"x", Address.parse(text))
+
+
+def test_a_shout_is_told_to_one_address_as_people_write_it() -> None:
+    with Listener(0) as listener:
+        for to in (f"127.0.0.1:{listener.port}", f"udp://127.0.0.1:{listener.port}", "127.0.0.1"):
+            [delivery] = shout(b"hello", to, port=listener.port)
+            assert str(delivery.to) == f"udp://127.0.0.1:{listener.port}"
+            assert listener.receive(5.0).message == b"hello"
+
+
+def test_what_is_no_shout_is_refused() -> None:
+    with pytest.raises(MessageTooLarge, match="shout of 1201 bytes, limit 1200 bytes"):
+        shout(b"x" * (MAX_SHOUT_BYTES + 1))
+    with pytest.raises(TextNotBytes):
+        shout("text")  # type: ignore[arg-type]
+
+
+def test_a_shout_that_leaves_by_no_way_is_an_error_with_the_reason() -> None:
+    with pytest.raises(TransportError, match=r"by no way: .*udp://"):
+        shout(b"x", "udp://[ff02::1%65000]:9")
 
 
 def test_a_name_that_is_none_is_said() -> None:
@@ -131,7 +125,7 @@ for one in send_everywhere(sys.argv[1].encode()):
 
 HEAR = """
 import sys
-from lanline.transport.multicast import Listener
+from lanline.transport.hearing import Listener
 with Listener() as listener:
     print(*listener.interfaces, flush=True)
     while True:

@@ -28,13 +28,29 @@ if TYPE_CHECKING:
     from lanline.link.blockinghandlers import Handled
     from lanline.link.blockinglink import Call, Link
     from lanline.link.blockingserver import Server
+    from lanline.link.blockingshouts import Shouts
+    from lanline.transport.multicast import Delivery
 
-__all__ = ["connect", "connect_link", "serve", "bind", "Channel", "Server", "DatagramSocket", "Link", "Call"]
+__all__ = [
+    "connect",
+    "connect_link",
+    "serve",
+    "bind",
+    "shout",
+    "hear",
+    "Channel",
+    "Server",
+    "DatagramSocket",
+    "Shouts",
+    "Link",
+    "Call",
+]
 
 _HOMES: Final = {
     "Channel": "blockingchannel",
     "Server": "blockingserver",
     "DatagramSocket": "blockingdatagramsocket",
+    "Shouts": "blockingshouts",
     "Link": "blockinglink",
     "Call": "blockinglink",
 }
@@ -173,6 +189,29 @@ def bind(address: str | Address, *, max_datagram_bytes: int | None = None) -> Da
 
     limit = MAX_DATAGRAM_BYTES if max_datagram_bytes is None else max_datagram_bytes
     return DatagramSocket(open_bound(_parsed(address), max_datagram_bytes=limit))
+
+
+def shout(message: bytes, to: Address | str | None = None, *, port: int = 9529) -> list[Delivery]:
+    """Sends one datagram to everybody on the networks of this machine: see `lanline.shout`, which takes, gives and
+    raises the same."""
+    from lanline.transport import multicast
+
+    return multicast.shout(message, to, port=port)
+
+
+def hear(port: int = 9529) -> Shouts:
+    """Hears what is shouted on the networks of this machine: `with blocking.hear() as shouts: for one in shouts`.
+
+    Args:
+        port: 1 to 65,535, or 0 for any free one. Other listeners may have it too; a server may not.
+
+    Raises:
+        ListenFailed: the port cannot be listened to.
+    """
+    from lanline.link.blockingshouts import Shouts
+    from lanline.transport.hearing import Listener
+
+    return Shouts(Listener(port))
 
 
 def _parsed(address: str | Address) -> Address:

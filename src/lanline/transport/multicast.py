@@ -141,7 +141,7 @@ def shout(message: bytes, to: Address | str | None = None, *, port: int = PORT) 
         AddressError: not an address a datagram can go to. ConnectFailed: the name does not resolve.
         TransportError: it left by no way.
     """
-    if isinstance(message, str):
+    if not isinstance(message, bytes | bytearray | memoryview):
         raise TextNotBytes
     if len(message) > MAX_SHOUT_BYTES:
         raise MessageTooLarge(len(message), MAX_SHOUT_BYTES, "shout")

@@ -17,8 +17,9 @@ from lanline.address import Address
 from lanline.console import Painted
 from lanline.errors import AddressError, UsageError
 from lanline.room.paths import StateFolder
-from lanline.services.shout.words import MAX_SHOUT_BYTES, shout
-from lanline.transport.multicast import Listener
+from lanline.services.shout.words import shout
+from lanline.transport.hearing import Listener
+from lanline.transport.multicast import MAX_SHOUT_BYTES
 
 SHOUT = (sys.executable, "-P", "-m", "lanline", "shout")
 

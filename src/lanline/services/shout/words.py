@@ -9,24 +9,21 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Final
 
-from lanline.address import Address
 from lanline.arguments import WordParser, number, typed
 from lanline.clean import clean_bytes
 from lanline.console import Painted
 from lanline.durations import parse_duration
 from lanline.errors import UsageError
-from lanline.services.shout.copies import Copies
+from lanline.link import blocking
 from lanline.translation import _
-from lanline.transport.multicast import PORT, Delivery, Heard, Listener, send_everywhere, send_to
+from lanline.transport.multicast import MAX_SHOUT_BYTES, PORT, Delivery, address_to, send_everywhere, send_to
 
 if TYPE_CHECKING:
     import argparse
 
     from lanline.console import Console
+    from lanline.link.datagram import Datagram
     from lanline.room.paths import StateFolder
-
-MAX_SHOUT_BYTES: Final = 1200
-"""What every network carries in one piece: IPv6 promises packets of 1,280 bytes. A shout in pieces is lost with any."""
 
 _EXAMPLES: Final = """\
 lanline shout --plain 'lunch'
@@ -112,16 +109,11 @@ def _send(options: argparse.Namespace, console: Console) -> int:
             advice=_("say it shorter, or in several shouts."),
         )
     if options.to is not None:
-        deliveries = [send_to(message, _address(options.to, options.port))]
+        deliveries = [send_to(message, address_to(options.to, options.port))]
     else:
         deliveries = send_everywhere(message, options.port)
     _report(deliveries, console, is_verbose=options.verbose)
     return 0 if any(one.error is None for one in deliveries) else 1
-
-
-def _address(text: str, port: int) -> Address:
-    """The address of `--to`; `udp://` and the port may be left out."""
-    return Address.parse(text if "://" in text else f"udp://{text}", default_port=port)
 
 
 def _report(deliveries: list[Delivery], console: Console, *, is_verbose: bool) -> None:
@@ -158,29 +150,27 @@ def _as_data(one: Delivery) -> dict[str, object]:
 
 def _listen(options: argparse.Namespace, console: Console) -> int:
     ends = None if options.time is None else time.monotonic() + options.time
-    copies = Copies()
     heard = 0
-    with Listener(options.port) as listener:
+    with blocking.hear(options.port) as shouts:
         console.note(
             _("listening for shouts at port {port} on {interfaces}; Ctrl-C ends it").format(
-                port=options.port, interfaces=", ".join(listener.interfaces) or "-"
+                port=options.port, interfaces=", ".join(shouts.interfaces) or "-"
             )
         )
         while options.count is None or heard < options.count:
             try:
-                one = listener.receive(None if ends is None else max(0.0, ends - time.monotonic()))
+                one = shouts.receive(timeout=None if ends is None else max(0.0, ends - time.monotonic()))
             except TimeoutError:
                 break
-            if not copies.is_copy(one.message, one.sender.port, time.monotonic()):
-                heard += 1
-                _show(one, console)
+            heard += 1
+            _show(one, console)
     if options.count is not None and heard < options.count:
         console.note(_("heard {heard} of {count} in time").format(heard=heard, count=options.count))
         return 1
     return 0
 
 
-def _show(one: Heard, console: Console) -> None:
+def _show(one: Datagram, console: Console) -> None:
     from datetime import datetime
 
     now = datetime.now().astimezone()

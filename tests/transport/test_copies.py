@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lanline.services.shout.copies import WINDOW_S, Copies
+from lanline.transport.copies import WINDOW_S, Copies
 
 
 def test_the_same_text_from_the_same_port_within_a_second_is_a_copy() -> None:
