@@ -1,9 +1,10 @@
-"""Claim: a server holds 10,000 idle plain connections in at most 4 KiB of its memory each, handlers waiting in `async for`.
+"""Claim: a server holds 10,000 idle plain connections in at most 4 KiB of its memory each.
 
-Peers, in the same run: a server of bare Protocols, and asyncio streams with a task in `readline` for each connection; on
-uvloop and on the stock loop. Each connection has had one message and its answer before it falls idle. Memory is the growth
-of the resident set of the holding process from 100 connections to the full count, after a collection; what the kernel keeps
-for a socket is not in it. Fewer connections are held where the limit on open files allows no more, and it says so.
+On the serving side a handler waits in `async for` for each. Peers, in the same run: a server of bare Protocols, and
+asyncio streams with a task in `readline` for each connection; on uvloop and on the stock loop. Each connection has had
+one message and its answer before it falls idle. Memory is the growth of the resident set of the holding process from
+100 connections to the full count, after a collection; what the kernel keeps for a socket is not in it. Fewer
+connections are held where the limit on open files allows no more, and it says so.
 
 Run: python -m benchmarks.idle_plain [CONNECTIONS]
 """
