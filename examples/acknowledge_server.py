@@ -6,8 +6,7 @@ python examples/acknowledge_client.py udp://127.0.0.1:9002 'open the door' 'clos
 
 import sys
 
-from lanline import blocking
-from lanline.clean import clean_bytes
+from lanline import blocking, clean_bytes
 
 
 def obey(channel: blocking.Channel) -> None:

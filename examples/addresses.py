@@ -6,8 +6,7 @@ python examples/addresses.py tcp://127.0.0.1:9010
 
 import sys
 
-from lanline import Lines, blocking
-from lanline.clean import clean_bytes
+from lanline import Lines, blocking, clean_bytes
 
 
 def tell(channel: blocking.Channel) -> None:

@@ -6,8 +6,7 @@ python examples/chat_tcp.py tcp://127.0.0.1:9000            (or: nc 127.0.0.1 90
 import sys
 import threading
 
-from lanline import LAN, Lines, blocking
-from lanline.clean import clean_bytes
+from lanline import LAN, Lines, blocking, clean_bytes
 
 
 def send_what_is_typed(channel: blocking.Channel) -> None:

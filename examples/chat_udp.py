@@ -7,8 +7,7 @@ python examples/chat_udp.py udp://127.0.0.1:0 udp://127.0.0.1:9001           say
 import sys
 import threading
 
-from lanline import Address, blocking
-from lanline.clean import clean_bytes
+from lanline import Address, blocking, clean_bytes
 
 partner = [Address.parse(text) for text in sys.argv[2:3]]  # nobody yet, or one
 

@@ -6,8 +6,7 @@ python examples/echo_client.py tcp://127.0.0.1:9000
 
 import sys
 
-from lanline import ChannelError, Lines, blocking
-from lanline.clean import clean_bytes
+from lanline import ChannelError, Lines, blocking, clean_bytes
 
 
 def main() -> None:

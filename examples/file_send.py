@@ -7,8 +7,7 @@ python examples/file_send.py tcp://127.0.0.1:9007 picture.png
 import sys
 from pathlib import Path
 
-from lanline import LengthPrefixed, blocking
-from lanline.clean import clean_bytes
+from lanline import LengthPrefixed, blocking, clean_bytes
 
 PIECE_BYTES = 64 * 1024
 

@@ -7,8 +7,7 @@ python examples/http_client.py tcp://127.0.0.1:9008 / 'some text'
 
 import sys
 
-from lanline import blocking
-from lanline.clean import clean_bytes
+from lanline import blocking, clean_bytes
 
 
 def main() -> None:

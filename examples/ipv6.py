@@ -8,8 +8,7 @@ python examples/ipv6.py 'tcp://[fe80::1%eth0]:9009'          a neighbour, over e
 
 import sys
 
-from lanline import Lines, blocking
-from lanline.clean import clean_bytes
+from lanline import Lines, blocking, clean_bytes
 
 
 def answer(channel: blocking.Channel) -> None:

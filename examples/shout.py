@@ -3,8 +3,8 @@
 python examples/shout.py listen udp://*:9006                 on as many machines as you like
 python examples/shout.py udp://255.255.255.255:9006 lunch    (to 127.255.255.255: this machine only)
 
-A study of one way out. Without an address, `blocking.shout` takes all, as `lanline shout` does: broadcast and multicast,
-IPv4 and IPv6, by every interface.
+A study of one way out. Without an address, `blocking.shout` takes all, as `lanline shout` does: broadcast and
+multicast, IPv4 and IPv6, by every interface.
 """
 
 import contextlib

@@ -9,8 +9,7 @@ import contextlib
 import sys
 import time
 
-from lanline import DatagramRefused, blocking
-from lanline.clean import clean_bytes
+from lanline import DatagramRefused, blocking, clean_bytes
 
 
 def main() -> None:

@@ -7,8 +7,7 @@ python examples/unix_pair.py unix://pair.sock
 import os
 import sys
 
-from lanline import Lines, blocking
-from lanline.clean import clean_bytes
+from lanline import Lines, blocking, clean_bytes
 
 
 def answer(channel: blocking.Channel) -> None:
