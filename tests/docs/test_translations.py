@@ -46,7 +46,9 @@ def code(block: Block) -> str:
             if isinstance(body, list) and len(body) > 1 and _is_docstring(body[0]):
                 del body[0]
         text = ast.unparse(tree)
-    elif not block.is_output and block.language != "console":
+    elif block.language == "console":
+        text = "\n".join(_COMMENT.sub("", line) if line.startswith("$ ") else line for line in text.splitlines())
+    elif not block.is_output:
         text = _COMMENT.sub("", text)
     return " ".join([block.language, *block.words]) + "\n" + text
 
@@ -99,13 +101,15 @@ def test_every_page_of_the_tutorial_in_steps_is_translated() -> None:
 
 _ENGLISH = Page(
     "docs/a.md",
-    "# A\n[中文](zh/a.md) [b](b.md#x)\n## B\n- one\n```python run\nx = 1  # why\n```\n| a | b |\n![p](p/a.svg)\n",
+    "# A\n[中文](zh/a.md) [b](b.md#x)\n## B\n- one\n```python run\nx = 1  # why\n```\n| a | b |\n![p](p/a.svg)\n"
+    "```console\n$ true  # so\na # b\n```\n",
 )
 
 
 def test_other_words_in_the_same_build_are_a_translation() -> None:
-    text = "# 甲\n[English](../a.md) [乙](../b.md)\n## 乙\n- 一\n```python run\n# 为什么\nx = 1\n```\n| 甲 | 乙 |\n"
-    assert list(stale([_ENGLISH, Page("docs/zh/a.md", text + "![图](p/a.svg)\n")])) == []
+    text = """# 甲\n[English](../a.md) [乙](../b.md)\n## 乙\n- 一\n```python run\n# 为什么\nx = 1\n```\n| 甲 | 乙 |
+![图](p/a.svg)\n```console\n$ true  # 这样\na # b\n```\n"""
+    assert list(stale([_ENGLISH, Page("docs/zh/a.md", text)])) == []
 
 
 def test_planted_stale_translations_are_found() -> None:
