@@ -3,10 +3,11 @@
 python examples/chat_tcp.py listen tcp://127.0.0.1:9000
 python examples/chat_tcp.py tcp://127.0.0.1:9000            (or: nc 127.0.0.1 9000)"""
 
+import contextlib
 import sys
 import threading
 
-from lanline import LAN, Lines, blocking, clean_bytes
+from lanline import PLAIN, Lines, blocking, clean_bytes
 
 
 def send_what_is_typed(channel: blocking.Channel) -> None:
@@ -22,17 +23,17 @@ def chat(channel: blocking.Channel) -> None:
     for line in channel:
         print("they:", clean_bytes(line))
     print("the chat is over")
-    over.set()
+    if sys.argv[1] == "listen":
+        server.close()  # a server for one partner: `wait_closed` below returns, as it does at Ctrl-C
 
 
 if __name__ == "__main__":
-    if len(sys.argv) not in (2, 3):
+    if len(sys.argv) < 2:
         sys.exit("usage: python chat_tcp.py [listen] ADDRESS")
-    over = threading.Event()
-    if len(sys.argv) == 2:
-        with blocking.connect(sys.argv[1], framing=Lines()) as channel:
-            chat(channel)
-    else:
-        with blocking.serve(chat, sys.argv[2], framing=Lines(), limits=LAN._replace(max_connections=1)) as server:
+    elif sys.argv[1] == "listen":
+        with blocking.serve(chat, sys.argv[2], framing=Lines(), limits=PLAIN._replace(max_connections=1)) as server:
             print("waiting at", *server.addresses)
-            over.wait()
+            server.wait_closed()
+    else:
+        with contextlib.suppress(KeyboardInterrupt), blocking.connect(sys.argv[1], framing=Lines()) as channel:
+            chat(channel)

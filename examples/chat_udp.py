@@ -4,6 +4,7 @@ python examples/chat_udp.py udp://127.0.0.1:9001                             wai
 python examples/chat_udp.py udp://127.0.0.1:0 udp://127.0.0.1:9001           says it to that address
 """
 
+import contextlib
 import sys
 import threading
 
@@ -25,7 +26,7 @@ def send_what_is_typed(sock: blocking.DatagramSocket) -> None:
 if __name__ == "__main__":
     if len(sys.argv) not in (2, 3):
         sys.exit("usage: python chat_udp.py OWN-ADDRESS [PARTNER-ADDRESS]")
-    with blocking.bind(sys.argv[1]) as sock:
+    with contextlib.suppress(KeyboardInterrupt), blocking.bind(sys.argv[1]) as sock:
         print("waiting at", sock.address)
         threading.Thread(target=send_what_is_typed, args=(sock,), daemon=True).start()
         for message, sender, _ in sock:
@@ -33,4 +34,4 @@ if __name__ == "__main__":
                 break
             partner[:] = [sender]
             print(f"{sender}:", clean_bytes(message))
-    print("the chat is over")
+        print("the chat is over")

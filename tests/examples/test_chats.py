@@ -31,6 +31,15 @@ def test_a_tcp_chat_ends_when_the_other_side_is_a_bare_socket_that_closes() -> N
         assert anna.rest() == ["the chat is over"]
 
 
+def test_ctrl_c_ends_a_tcp_chat_without_a_traceback() -> None:
+    with started("chat_tcp.py", "listen", "tcp://127.0.0.1:0") as anna:
+        with started("chat_tcp.py", anna.address()) as ben:
+            assert [anna.line()[:12], ben.line()[:12]] == ["talking with"] * 2
+            ben.interrupt()
+            assert ben.rest() == []
+            assert anna.rest() == ["the chat is over"]
+
+
 def test_a_udp_chat_goes_to_whoever_spoke_last_and_q_ends_it_for_both() -> None:
     with started("chat_udp.py", "udp://127.0.0.1:0") as anna:
         address = anna.address()

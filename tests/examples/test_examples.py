@@ -44,6 +44,8 @@ SERVERS = {
     "file_receive.py": ["tcp://127.0.0.1:0", "."],
     "http_server.py": ["tcp://127.0.0.1:0"],
     "addresses.py": ["serve", "tcp://127.0.0.1:0"],
+    "chat_tcp.py": ["listen", "tcp://127.0.0.1:0"],
+    "chat_udp.py": ["udp://127.0.0.1:0"],
 }
 
 

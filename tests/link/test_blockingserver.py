@@ -21,6 +21,7 @@ from lanline.errors import (
     ChannelBroken,
     ChannelClosed,
     ChannelEnded,
+    ChannelError,
     ConnectFailed,
     ListenFailed,
     UsageError,
@@ -44,18 +45,23 @@ def upper(channel):
     for message in channel:
         channel.send(message.upper())
 
-def tell_once_main_waits():
+def tell_once_main_is_in(*functions):
     names = []
-    while names[:3] != ["wait", "wait", "wait_closed"]:
+    while names[-len(functions) - 1:-1] != [*functions]:
         frame = sys._current_frames()[threading.main_thread().ident]
         names = []
         while frame is not None:
-            names.append(frame.f_code.co_name)
+            names.insert(0, frame.f_code.co_name)
             frame = frame.f_back
     print(*server.addresses, flush=True)
 
+def tell():
+    tell_once_main_is_in("wait_closed", "wait")
+    if len(sys.argv) > 1:
+        tell_once_main_is_in("_wait_for", "wait_for")
+
 with blocking.serve(upper, "tcp://:0", framing=Lines()) as server:
-    threading.Thread(target=tell_once_main_waits).start()
+    threading.Thread(target=tell).start()
     server.wait_closed()
 print("ended", flush=True)
 """
@@ -299,6 +305,26 @@ def test_a_handler_may_close_its_own_server() -> None:
         assert read_all(client) == b""
 
 
+def test_the_end_of_the_block_waits_for_a_handler_that_closed_the_server_itself() -> None:
+    may_end, has_closed = threading.Event(), threading.Event()
+    ends: list[str] = []
+
+    def serve_one(channel: Channel) -> None:
+        channel.send(b"you are the only one")
+        server.close()
+        has_closed.set()
+        assert may_end.wait(PATIENCE)
+        ends.append("after closing")
+
+    with blocking.serve(serve_one, TCP, framing=Lines()) as server, _client(server) as client:
+        assert read_all(client) == b"you are the only one\n"
+        server.wait_closed()
+        assert has_closed.wait(PATIENCE)
+        may_end.set()
+        server.close()
+        assert ends == ["after closing"]
+
+
 def test_ctrl_c_ends_a_server_that_waits_and_its_clients_finish(tmp_path: Path) -> None:
     program = tmp_path / "server.py"
     program.write_text(PROGRAM)
@@ -311,6 +337,24 @@ def test_ctrl_c_ends_a_server_that_waits_and_its_clients_finish(tmp_path: Path) 
             process.send_signal(signal.SIGINT)
             channel.send(b"after")
             assert channel.receive(timeout=PATIENCE) == b"AFTER"
+        out, err = process.communicate(timeout=PATIENCE)
+    assert (out, err, process.returncode) == ("ended\n", "", 0)
+
+
+def test_a_second_ctrl_c_ends_the_clients_at_once_and_without_a_traceback(tmp_path: Path) -> None:
+    program = tmp_path / "server.py"
+    program.write_text(PROGRAM)
+    words = [sys.executable, str(program), "and tell when it drains"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        with blocking.connect(process.stdout.readline().strip(), framing=Lines()) as channel:
+            channel.send(b"before")
+            assert channel.receive(timeout=PATIENCE) == b"BEFORE"
+            process.send_signal(signal.SIGINT)
+            assert process.stdout.readline().startswith("tcp:"), "it gives its clients time"
+            process.send_signal(signal.SIGINT)
+            with pytest.raises(ChannelError):
+                channel.receive(timeout=PATIENCE)
         out, err = process.communicate(timeout=PATIENCE)
     assert (out, err, process.returncode) == ("ended\n", "", 0)
 

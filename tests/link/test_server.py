@@ -10,7 +10,7 @@ import pytest
 
 from lanline.errors import AddressError, CallFailed, ChannelEnded, ConnectFailed, ListenFailed, UsageError
 from lanline.framing.lines import Lines
-from lanline.limits import LAN
+from lanline.limits import LAN, PLAIN
 from lanline.link.channel import Channel
 from lanline.link.client import connect, connect_link
 from lanline.link.server import serve
@@ -173,6 +173,28 @@ async def _outcome(work: Any) -> object:
         return await work
     except Exception as error:
         return error
+
+
+@pytest.mark.parametrize("address", ["mem", "tcp://127.0.0.1:0", "udp://127.0.0.1:0"])
+def test_a_handler_may_close_its_own_server(address: str, mem: str, run: Run[Any]) -> None:
+    async def main() -> None:
+        ends: list[str] = []
+
+        async def serve_one(channel: Channel) -> None:
+            await channel.send(b"you are the only one, " + await channel.receive())
+            await server.close()
+            await asyncio.sleep(0)
+            ends.append("after closing")
+
+        where, limits = mem if address == "mem" else address, PLAIN._replace(drain=2 * PATIENCE)
+        async with asyncio.timeout(PATIENCE), serve(serve_one, where, limits=limits) as server:
+            async with connect(server.addresses[0]) as channel:
+                await channel.send(b"anna")
+                assert await channel.receive() == b"you are the only one, anna"
+                await server.wait_closed()
+        assert ends == ["after closing"]
+
+    run(main())
 
 
 def test_after_closing_nobody_gets_in(address: str, run: Run[Any]) -> None:

@@ -117,8 +117,11 @@ class Server:
         self._ledger: Ledger[_Client] = Ledger(limits, descriptors=descriptors(), expires=False)
         self._clients: set[_Client] = set()
         self._lock = threading.Lock()
+        self._left = threading.Condition(self._lock)
         self._failed_handshakes = self._refused = 0
         self._is_closing = False
+        self._is_interrupted = False
+        self._closer: _Client | None = None
         self._quiet = QuietLog(logging.getLogger("lanline.transport"))
         self._closed = threading.Event()
 
@@ -170,33 +173,40 @@ class Server:
         try:
             self._closed.wait()
         except KeyboardInterrupt:
+            self._is_interrupted = True
             log.info("interrupted: the server ends")
 
     def close(self, *, drain: float | None = None) -> None:
         """Stops accepting, gives handlers `drain` seconds to finish (`limits.drain` by default), then shuts their
-        channels, which ends them, and waits for their threads. A second call does nothing.
+        channels, which ends them, and waits for their threads. A second call does nothing more.
 
-        Ctrl-C meanwhile shuts them at once. A handler that does not end even so, for as long again, is left to itself,
-        with a warning in the log: its thread ends with the process at the latest.
+        A handler may call it, to serve one partner and then stop. Its own channel is closed as well, and it goes on
+        without; the end of the `with` block gives it the same time for that.
+
+        Ctrl-C meanwhile shuts them at once, and goes no further where another one has ended `wait_closed` before. A
+        handler that does not end even so, for as long again, is left to itself, with a warning in the log: its thread
+        ends with the process at the latest.
         """
+        wait = self._limits.drain if drain is None else drain
         with self._lock:
             was_closing, self._is_closing = self._is_closing, True
+            if not was_closing:
+                self._closer = next((one for one in self._clients if one.thread is threading.current_thread()), None)
         if was_closing:
+            self._end([one for one in self._others() if one is self._closer], wait)
             return
-        wait = self._limits.drain if drain is None else drain
         try:
             self._stop_listening()
-            for client in self._serving():
+            for client in self._others():
                 if client.channel is None:
                     client.cut_off()
-            self._wait_for_clients(wait)
         finally:
-            for client in self._serving():
-                client.cut_off()
-            self._wait_for_clients(self._limits.drain)
+            self._end(self._others(), wait)
+            if self._closer is not None and self._closer.channel is not None:
+                self._closer.channel.close()
             self._give_back()
             self._quiet.flush(time.monotonic())
-            if left := len(self._serving()):
+            if left := len(self._others()):
                 log.warning("%d handlers do not end, though their channels are shut: they are left behind", left)
             self._closed.set()
 
@@ -357,13 +367,28 @@ class Server:
         with self._lock:
             self._ledger.forget(client)
             self._clients.discard(client)
+            self._left.notify_all()
 
-    def _serving(self) -> list[_Client]:
+    def _others(self) -> list[_Client]:
+        """Everybody who is being served, but for whom this thread serves: a handler may close its own server."""
         with self._lock:
-            return list(self._clients)
+            return [client for client in self._clients if client.thread is not threading.current_thread()]
 
-    def _wait_for_clients(self, seconds: float) -> None:
-        deadline = time.monotonic() + seconds
-        for client in self._serving():
-            if client.thread is not threading.current_thread():  # a handler may close its own server
-                client.thread.join(max(0.0, deadline - time.monotonic()))
+    def _end(self, clients: list[_Client], seconds: float) -> None:
+        """Gives handlers so long, then shuts their channels, and gives them as long as a drain takes."""
+        try:
+            self._wait_for(clients, seconds)
+        except KeyboardInterrupt:
+            if not self._is_interrupted:
+                raise
+        finally:
+            for client in self._clients.intersection(clients):
+                client.cut_off()
+            self._wait_for(clients, self._limits.drain)
+
+    def _wait_for(self, clients: list[_Client], seconds: float) -> None:
+        with self._left:  # not `join` alone: interrupted by Ctrl-C, that takes a thread for ended which is not
+            self._left.wait_for(lambda: self._clients.isdisjoint(clients), seconds)
+            ended = [client for client in clients if client not in self._clients]
+        for client in ended:
+            client.thread.join()

@@ -139,14 +139,16 @@ class Server:
 
     async def close(self, *, drain: float | None = None) -> None:
         """Stops accepting, gives calls and handlers `drain` seconds to finish (`limits.drain` by default), then cancels
-        them. Nothing is left running when it returns."""
+        them. Nothing is left running when it returns, but for the handler that calls it: who serves one partner and
+        then stops closes the server in the handler, and the end of the `async with` block waits for that one."""
         wait = self._limits.drain if drain is None else drain
         for listener in self._listeners:
             await listener.close()
         await asyncio.gather(*(link.drain(wait) for link in (*self._links, *self._leaving)))
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=wait)
-            left = set(self._tasks)
+        own = asyncio.current_task()
+        if others := self._tasks - {own}:
+            await asyncio.wait(others, timeout=wait)
+            left = self._tasks - {own}
             for task in left:
                 task.cancel()
             await asyncio.gather(*left, return_exceptions=True)
