@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
@@ -178,8 +178,9 @@ def test_a_member_that_says_nothing_after_its_handshake_is_dropped_in_time(run: 
             reader, writer = await tls_link(room)
             assert await reader.read(1), "the hub's HELLO"
             began = asyncio.get_running_loop().time()
-            while await reader.read(65536):
-                pass
+            with suppress(ConnectionResetError):  # a peer that is cut off may see either end
+                while await reader.read(65536):
+                    pass
             assert asyncio.get_running_loop().time() - began < 2
             writer.close()
 
