@@ -236,6 +236,23 @@ def test_a_pipe_that_nobody_reads_ends_it_quietly() -> None:
     assert (done.returncode, done.stderr) == (141, b"")
 
 
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_what_was_closed_is_nowhere_and_no_socket_gets_its_number(closed: str) -> None:
+    program = (
+        "import os, socket, sys\nfrom lanline.ui.cli import main\ncode = main(['--version'])\n"
+        "sys.exit(code or not 3 <= socket.socket().fileno() or not all(map(os.fstat, range(3))))"
+    )
+    done = subprocess.run(
+        ["sh", "-c", f'exec "$0" -c "$1" {closed}', sys.executable, program],
+        capture_output=True,
+        timeout=15,
+        env=environment(),
+        check=False,
+    )
+    said = b"" if ">&-" in closed.split() else f"lanline {__version__}\n".encode()
+    assert (done.returncode, done.stdout, done.stderr) == (0, said, b"")
+
+
 def test_the_exit_code_reaches_the_shell(machine: Machine) -> None:
     assert machine.run("who").code == 2
     assert machine.run("--version").code == 0

@@ -62,6 +62,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit code, for `sys.exit`.
     """
     translation.bind()
+    _open_what_was_closed()
     options = _Options()
     console = options.console()
     try:
@@ -80,6 +81,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except Exception as error:
         return _mistaken(error, console)
+
+
+def _open_what_was_closed() -> None:
+    """Where standard input, output or error was closed (`>&-`), opens nowhere in its place: else the next socket would
+    get its number, and what is meant for a person would go to a peer. `sys.stdin` stays None, as a closed one is."""
+    for number, name, mode in ((0, "stdin", os.O_RDONLY), (1, "stdout", os.O_WRONLY), (2, "stderr", os.O_WRONLY)):
+        if getattr(sys, name) is None:
+            nowhere = os.open(os.devnull, mode)
+            if nowhere != number:
+                os.dup2(nowhere, number)
+                os.close(nowhere)
+            if number:
+                setattr(sys, name, open(number, "w", closefd=False))
 
 
 def _run(word: str, module: ModuleType | None, arguments: list[str], console: Console, options: _Options) -> int:
