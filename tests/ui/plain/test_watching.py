@@ -52,6 +52,21 @@ def test_a_client_comes_and_goes_with_its_figures() -> None:
     assert (left["received_messages"], left["sent_messages"], left["reason"]) == (2, 2, "it closed")
 
 
+def test_a_sender_of_datagrams_is_not_said_to_have_closed_when_this_server_stops() -> None:
+    events: Events = []
+
+    async def main() -> None:
+        watch = Watch(events.append, Headcount(None))
+        async with serve(watch.watched(_upper), "udp://127.0.0.1:0") as server:
+            async with asyncio.timeout(PATIENCE), connect(server.addresses[0]) as channel:
+                await channel.send(b"one")
+                assert await channel.receive() == b"ONE"
+
+    asyncio.run(main())
+    assert [event["event"] for event in events] == ["came", "left"]
+    assert events[1]["reason"] == "the server is stopping"
+
+
 def test_messages_are_told_in_both_directions_only_where_that_is_wanted() -> None:
     told = [event for event in _seen_of(_upper, b"one", is_verbose=True) if event["event"] == "message"]
     assert [(event["direction"], event["message"]) for event in told] == [("in", "one"), ("out", "ONE")]

@@ -1,7 +1,7 @@
 """Who comes, what is said, who goes and why: a face as it is, with somebody who looks on.
 
 It changes nothing that a handler or a client can notice but one thing: beyond the most clients that are wanted,
-newcomers are closed at once. What is seen is told as events, plain dicts that JSON can carry (`events.py` shows them).
+newcomers are closed at once. What is seen is told as events, plain dicts that JSON can carry (`report.py` shows them).
 
 Rules: a channel is wrapped only where its messages are to be shown; a handler's mistake ends its own client only.
 """
@@ -83,7 +83,7 @@ class Watch:
             return mistake(error, self._folder)
         if isinstance(said, str) and said:
             return {"reason": said, "why": "handler"}
-        return _ended_by(channel.ended_by)
+        return _ended_by(channel)
 
 
 def mistake(error: Exception, folder: str) -> Event:
@@ -99,11 +99,13 @@ def mistake(error: Exception, folder: str) -> Event:
     return {"reason": why, "why": "failed", "traceback": "".join(traceback.format_exception(error))}
 
 
-def _ended_by(error: LanlineError | None) -> Event:
+def _ended_by(channel: Channel) -> Event:
     """Why a client is gone whose handler returned."""
+    error = channel.ended_by
     if error is None or isinstance(error, ChannelClosed):
         return {"reason": _("the handler was done with it"), "why": "handler"}
-    if isinstance(error, ChannelEnded):
+    # A sender of datagrams closes nothing: its silence, or this server's stop, has ended the channel.
+    if isinstance(error, ChannelEnded) and not channel.peer_address.startswith("udp:"):
         return {"reason": _("it closed"), "why": "ChannelEnded"}
     return {"reason": str(error), "why": type(error).__name__}
 
