@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
@@ -141,16 +141,19 @@ def test_an_answer_leaves_from_the_address_that_was_asked() -> None:
         assert _asked(asker, b"hi") == b"hi"
 
 
-def test_a_refused_answer_is_told_to_the_handler_it_concerns() -> None:
+def test_a_refused_answer_is_told_to_the_handler_it_concerns_when_it_receives() -> None:
     told: list[str] = []
 
     def loud(channel: Channel) -> None:
         channel.receive()
-        try:
-            while True:
-                channel.send(b"anybody?")
-        except DatagramRefused as error:
-            told.append(str(error))
+        while not told:
+            channel.send(b"anybody?")
+            try:
+                channel.receive(timeout=0.001)
+            except TimeoutError:
+                continue
+            except DatagramRefused as error:
+                told.append(str(error))
 
     with blocking.serve(loud, UDP) as server:
         with _asker(server) as asker:
@@ -158,6 +161,75 @@ def test_a_refused_answer_is_told_to_the_handler_it_concerns() -> None:
             assert _asked(asker, b"x") == b"anybody?"
         until(lambda: told)
     assert told == [f"nobody listens at {name}: a datagram was refused"]
+
+
+def _taker(count: int, told: list[list[bytes]], may_end: threading.Semaphore) -> Callable[[Channel], None]:
+    """A handler that receives so many messages, then waits until it may end."""
+
+    def take(channel: Channel) -> None:
+        got = [channel.receive() for _ in range(count)]
+        assert may_end.acquire(timeout=PATIENCE)
+        told.append(got)
+        channel.send(b"".join(got))
+
+    return take
+
+
+def test_what_waits_when_a_handler_returns_begins_the_next_call_of_it() -> None:
+    told: list[list[bytes]] = []
+    may_end = threading.Semaphore(0)
+    with blocking.serve(_taker(2, told, may_end), UDP) as server, _asker(server) as asker:
+        for message in (b"a", b"b", b"c", b"d", b"e"):
+            asker.send(message)
+        # Another sender, heard after these: by now all of them have been handed over.
+        with _asker(server) as other:
+            other.send(b"x")
+            until(lambda: server.statistics().accepted == 2)
+        may_end.release(2)
+        assert [asker.recv(10), asker.recv(10)] == [b"ab", b"cd"]
+        asker.send(b"f")
+        may_end.release()
+        assert asker.recv(10) == b"ef"
+        assert server.statistics().accepted == 4
+        server.close(drain=0)
+    assert told == [[b"a", b"b"], [b"c", b"d"], [b"e", b"f"]]
+
+
+def test_a_handler_that_receives_nothing_is_called_once_for_each_datagram() -> None:
+    calls: list[str] = []
+    may_go = threading.Event()
+
+    def deaf(channel: Channel) -> None:
+        assert may_go.wait(PATIENCE)
+        calls.append(channel.peer_address)
+
+    with blocking.serve(deaf, UDP) as server, _asker(server) as asker, _asker(server) as other:
+        for _ in range(5):
+            asker.send(b"x")
+        other.send(b"x")
+        until(lambda: server.statistics().accepted == 2)
+        may_go.set()
+        until(lambda: len(calls) == 6)
+        until(lambda: server.statistics().peers == 0)
+        assert server.statistics().accepted == 6
+
+
+def test_nothing_that_came_while_a_handler_returns_is_lost() -> None:
+    count, heard = 2000, 0
+    lock = threading.Lock()
+
+    def one_each(channel: Channel) -> None:
+        nonlocal heard
+        channel.receive()
+        with lock:
+            heard += 1
+
+    with blocking.serve(one_each, UDP) as server, _asker(server) as asker:
+        for number in range(count):
+            asker.send(b"%d" % number)
+            if number % 50 == 49:  # no more than the kernel keeps
+                until(lambda at_least=number: heard > at_least)  # type: ignore[misc]
+    assert heard == count
 
 
 class Answering:

@@ -109,6 +109,79 @@ def test_an_object_that_answers_is_asked_for_each_datagram_and_nothing_is_kept(r
     run(main())
 
 
+def test_what_waits_when_a_handler_returns_begins_the_next_call_of_it(run: Run[Any]) -> None:
+    async def main() -> None:
+        told: list[list[bytes]] = []
+        may_end = asyncio.Semaphore(0)
+
+        async def take_two(channel: Channel) -> None:
+            got = [await channel.receive(), await channel.receive()]
+            await may_end.acquire()
+            told.append(got)
+            await channel.send(b"".join(got))
+
+        async with asyncio.timeout(PATIENCE), serve(take_two, "udp://127.0.0.1:0") as server:
+            with speakers(server, 2) as (speaker, other):
+                for message in (b"a", b"b", b"c", b"d", b"e"):
+                    speaker.send(message)
+                other.send(b"x")
+                await until(lambda: _has_accepted(server, 2))
+                may_end.release()
+                may_end.release()
+                assert [await answer_to(speaker), await answer_to(speaker)] == [b"ab", b"cd"]
+                speaker.send(b"f")
+                may_end.release()
+                assert await answer_to(speaker) == b"ef"
+                assert told == [[b"a", b"b"], [b"c", b"d"], [b"e", b"f"]]
+                await server.close(drain=0)
+
+    run(main())
+
+
+def test_a_handler_that_receives_nothing_is_called_once_for_each_datagram(run: Run[Any]) -> None:
+    async def main() -> None:
+        calls = 0
+
+        async def deaf(channel: Channel) -> None:
+            nonlocal calls
+            calls += 1
+            await channel.close()
+            with pytest.raises(ChannelClosed):
+                await channel.receive()
+
+        async with asyncio.timeout(PATIENCE), serve(deaf, "udp://127.0.0.1:0") as server:
+            with speakers(server, 1) as (speaker,):
+                for _ in range(5):
+                    speaker.send(b"x")
+                await until(lambda: calls == 5)
+                await until(lambda: server.statistics().peers == 0)
+                assert _has_accepted(server, 5)
+
+    run(main())
+
+
+def test_what_waits_when_the_server_stops_begins_nothing(run: Run[Any]) -> None:
+    async def main() -> None:
+        calls = 0
+
+        async def one(channel: Channel) -> None:
+            nonlocal calls
+            calls += 1
+            await channel.receive()
+            await channel.wait_gone()
+
+        async with asyncio.timeout(PATIENCE), serve(one, "udp://127.0.0.1:0") as server:
+            with speakers(server, 2) as (speaker, other):
+                for _ in range(5):
+                    speaker.send(b"x")
+                other.send(b"x")
+                await until(lambda: _has_accepted(server, 2))
+                await server.close(drain=0)
+        assert calls == 2
+
+    run(main())
+
+
 def test_silence_ends_a_channel_and_the_next_datagram_begins_another(run_virtual: Run[Any]) -> None:
     async def main() -> None:
         counter = Counter()

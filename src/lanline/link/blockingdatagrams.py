@@ -1,8 +1,9 @@
 """Channels of datagrams without an event loop: towards one peer, or from one of the senders of a served address.
 
 One datagram is one message, and a message may get lost, come twice or out of order. An empty datagram is an empty
-message, never the end. What was cut, refused or found no way is told by `receive`, a refusal by `send` as well, and the
-channel goes on; iterating passes over such tidings, which are counted, and in the log at most one a second.
+message, never the end. What was cut, refused or found no way is told by `receive`, and on a channel of `connect` by
+`send` as well, and the channel goes on; iterating passes over such tidings, which are counted, and in the log at most
+one a second.
 
 The words and rules are those of `datagramchannel.py`, its twin under asyncio.
 """
@@ -213,6 +214,16 @@ class SenderChannel(DatagramChannel):
             self._inbox.notify()
         return True
 
+    def take_unserved(self) -> list[bytes]:
+        """Takes out what nobody has received, the oldest first. The datagram that began the channel is not in it: the
+        handler was called for that one, whatever it did with it."""
+        with self._inbox:
+            unserved = list(self._messages)
+            was_any_received = self._received_messages > len(unserved)
+            self._messages.clear()
+            self._waiting_bytes = 0
+        return unserved if was_any_received else unserved[1:]
+
     def fell_short(self, trouble: LanlineError) -> None:
         """A datagram from or to the peer was cut, refused or lost its way. The newest tidings count."""
         with self._inbox:
@@ -225,6 +236,11 @@ class SenderChannel(DatagramChannel):
         with self._inbox:
             self._end_receiving(ChannelEnded(why))
             self._inbox.notify()
+
+    @property
+    def came_to(self) -> bytes:
+        """The address of this machine that the peer asked last."""
+        return self._came_to
 
     @property
     def waiting_bytes(self) -> int:
@@ -256,22 +272,17 @@ class SenderChannel(DatagramChannel):
     # -- private pieces ------------------------------------------------------------------------------------
 
     def _check_sending(self) -> None:
+        """Tells no refusals: anybody can forge one, and it would end a handler."""
         if self._closed_here:
             raise self._cannot_send()
-        self._tell()
 
     def _check_receiving(self) -> None:
-        if not self._closed_here:
-            self._tell()
-        super()._check_receiving()
-
-    def _tell(self) -> None:
-        """Raises the tidings that nobody was told yet; once."""
-        if self._trouble is not None:
+        if self._trouble is not None and not self._closed_here:
             with self._inbox:
                 trouble, self._trouble = self._trouble, None
             if trouble is not None:
                 raise trouble
+        super()._check_receiving()
 
     def _read_some(self, deadline: float | None) -> bool:
         with self._inbox:

@@ -2,7 +2,8 @@
 
 The rules are those of `datagramlistener.py`, its twin under asyncio: a sender that was silent for
 `limits.datagram_silence` seconds is forgotten; of more than `limits.max_connections` the one that was silent longest
-makes way; what waits is bounded for each and for all. Who a sender is, is what its datagrams say: no identity.
+makes way; what waits is bounded for each and for all; what a handler has not received when it returns, the next call
+gets. Who a sender is, is what its datagrams say: no identity.
 
 Handlers run in threads of their own; the table of senders is guarded by one lock, as they leave it by themselves.
 """
@@ -137,31 +138,36 @@ class Senders:
         if not self._has_room(size):
             return
         now = time.monotonic()
-        with self._lock:
+        with self._lock:  # while it is held, nobody leaves: what a channel is given here, it or its successor serves
             known = self._channels.get(received.sender)
-        if known is not None:
-            if known[0].heard(received.message, received.came_to):
-                with self._lock:
-                    if received.sender in self._channels:  # else its handler has closed it meanwhile
-                        self._channels[received.sender] = known[0], now
-                        self._channels.move_to_end(received.sender)
-            return
+            if known is not None:
+                if known[0].heard(received.message, received.came_to):
+                    self._channels[received.sender] = known[0], now
+                    self._channels.move_to_end(received.sender)
+                return
         if len(self._unfinished) >= self._limits.max_connections and not self._make_way():
             self.refused += 1
             self._warn("senders", f"{len(self._unfinished)} senders are being served: a new one was not heard")
             return
-        self._begin_with(received, now)
-
-    def _begin_with(self, received: Received, now: float) -> None:
-        peer = self._port.address_of(received.sender)
-        channel = SenderChannel(self._port, peer, received.sender, received.came_to, self._gone)
-        channel.heard(received.message, received.came_to)
         with self._lock:
-            self._channels[received.sender] = channel, now
-            self._unfinished.add(channel)
+            channel = self._new([received.message], received.sender, received.came_to, now)
+        self._serve(channel)
+
+    def _new(self, messages: list[bytes], sender: Place, came_to: bytes, heard_at: float) -> SenderChannel:
+        """The channel of a sender, in the table. Asked while the lock is held."""
+        channel = SenderChannel(self._port, self._port.address_of(sender), sender, came_to, self._gone)
+        for message in messages:
+            channel.heard(message, came_to)
+        self._channels[sender] = channel, heard_at
+        self._unfinished.add(channel)
         self.accepted += 1
+        return channel
+
+    def _serve(self, channel: SenderChannel) -> None:
+        """Has a handler called for it; not while the lock is held."""
         if not self._begin(channel):
             self.refused += 1
+            self._forget(channel)
             channel.abort()
 
     def _fell_short(self, trouble: LanlineError, place: Place | None) -> None:
@@ -218,8 +224,22 @@ class Senders:
         return left
 
     def _gone(self, channel: SenderChannel) -> None:
+        """A channel was closed by its handler. What came for it and was not received begins the next one."""
+        successor: SenderChannel | None = None
         with self._lock:
             self._unfinished.discard(channel)
+            known = self._channels.get(channel.place)
+            if known is not None and known[0] is channel:
+                if unserved := channel.take_unserved():
+                    successor = self._new(unserved, channel.place, channel.came_to, known[1])
+                else:
+                    del self._channels[channel.place]
+        if successor is not None:
+            self._serve(successor)
+
+    def _forget(self, channel: SenderChannel) -> None:
+        """Takes it out of the table."""
+        with self._lock:
             known = self._channels.get(channel.place)
             if known is not None and known[0] is channel:
                 del self._channels[channel.place]

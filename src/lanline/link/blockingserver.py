@@ -292,9 +292,12 @@ class Server:
             sock.close()
 
     def _heard(self, channel: SenderChannel) -> bool:
-        """In a thread that reads datagrams: somebody new sent one. How many there may be is counted there."""
+        """In a thread that reads datagrams, or whose handler left some behind: somebody is to be served. How many there
+        may be is counted there."""
         client = _Client(None, channel=channel)
         with self._lock:
+            if self._is_closing:
+                return False
             self._clients.add(client)
         return self._start(client, lambda: self._serve(client, channel))
 

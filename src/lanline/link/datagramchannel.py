@@ -161,6 +161,14 @@ class DatagramChannel(Channel):
         """Closes at once."""
         self._finish()
 
+    def take_unserved(self) -> list[bytes]:
+        """Takes out what nobody has received, the oldest first. The datagram that began the channel is not in it: the
+        handler was called for that one, whatever it did with it."""
+        unserved = list(reversed(self._messages))
+        was_any_received = self._received_messages > len(unserved)
+        self._messages = ()
+        return unserved if was_any_received else unserved[1:]
+
     def end_receiving(self, why: str) -> None:
         """Nothing more of the peer will be handed to this channel; what came is received first, and it may still
         send."""

@@ -6,6 +6,8 @@ So all that it costs is bounded. Rules:
 - A sender that was silent for `limits.datagram_silence` seconds is forgotten, and its channel ends; its next datagram
   begins a new one. What this side sends is no sign of life.
 - There are at most `limits.max_connections` senders. For one more, the one that was silent longest makes way.
+- What a handler has not received when it returns is no end of the conversation: the next call of it gets that, as if it
+  had come a moment later. The datagram that began a call is that call's own.
 - A handler that does not end when its channel has ended counts on; too many of them, and new senders are not heard.
 - All that waits on all channels of a socket is bounded too, at 64 MiB.
 """
@@ -130,9 +132,9 @@ class DatagramListener:
             self._refused += 1
             self._driver.warn("senders", f"{len(self._unfinished)} senders are being served: a new one was not heard")
             return
-        self._begin(message, sender, came_to, now)
+        self._begin([message], sender, came_to, now)
 
-    def _begin(self, message: bytes, sender: Place, came_to: bytes, now: float) -> None:
+    def _begin(self, messages: list[bytes], sender: Place, came_to: bytes, heard_at: float) -> None:
         channel = DatagramChannel(
             self._driver,
             self._driver.port.address_of(sender),
@@ -142,11 +144,12 @@ class DatagramListener:
             leave=self._gone,
         )
         self._accepted += 1
-        self._channels[sender] = channel, now
+        self._channels[sender] = channel, heard_at
         self._unfinished.add(channel)
-        channel.heard(message, came_to)
+        for message in messages:
+            channel.heard(message, came_to)
         if self._silence is None:
-            self._silence = self._loop.call_at(now + self._limits.datagram_silence, self._forget_the_silent)
+            self._silence = self._loop.call_at(heard_at + self._limits.datagram_silence, self._forget_the_silent)
         self._on_channel(channel)
 
     def _fell_short(self, trouble: LanlineError, place: Place | None) -> None:
@@ -200,10 +203,13 @@ class DatagramListener:
     def _gone(self, channel: DatagramChannel) -> None:
         self._unfinished.discard(channel)
         place = channel.place
-        if place is not None:
-            known = self._channels.get(place)
-            if known is not None and known[0] is channel:
-                del self._channels[place]
+        known = self._channels.get(place) if place is not None else None
+        if place is None or known is None or known[0] is not channel:
+            return
+        if unserved := channel.take_unserved():
+            self._begin(unserved, place, channel.came_to, known[1])
+        else:
+            del self._channels[place]
 
 
 def is_datagrams(address: Address | socket.socket) -> bool:
