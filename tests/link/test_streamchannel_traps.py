@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import resource
 import socket
 import struct
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
@@ -15,9 +17,11 @@ from lanline.errors import BufferFull, ChannelClosed, ChannelEnded, ChannelReset
 from lanline.framing.lines import Lines
 from lanline.framing.raw import Raw
 from lanline.limits import LAN
+from lanline.link import streamchannel
 from lanline.link.channel import Channel
 from lanline.link.client import connect
 from lanline.link.server import serve
+from lanline.link.streamchannel import StreamChannel
 from tests.link.both import both
 from tests.link.conftest import Run
 from tests.link.desk import PATIENCE, until
@@ -51,6 +55,43 @@ def test_a_peer_that_crashed_is_a_reset(run: Run[Any]) -> None:
 
     run(main())
     assert isinstance(ended[0], ChannelReset) and "was reset" in str(ended[0]) and "127.0.0.1" in str(ended[0])
+
+
+@pytest.mark.parametrize("scheme", ["tcp", "unix"])
+def test_a_peer_that_crashed_is_noticed_though_nothing_is_read(
+    scheme: str, run: Run[Any], monkeypatch: pytest.MonkeyPatch, home: Path
+) -> None:
+    monkeypatch.setattr(streamchannel, "_LOOK", 0.001)
+    lines, ends, channels = 30_000, [], list[Channel]()
+
+    async def busy(channel: Channel) -> None:
+        channels.append(channel)
+        await channel.wait_gone() if scheme == "tcp" else await until(lambda: channel.ended_by is not None)
+        count = 0
+        with contextlib.suppress(ChannelReset):
+            async for _ in channel:
+                count += 1
+        ends.append((count, type(channel.ended_by)))
+
+    async def main() -> None:
+        path = home / "paused.sock"
+        where = "tcp://127.0.0.1:0" if scheme == "tcp" else f"unix://{path}"
+        async with asyncio.timeout(PATIENCE), serve(busy, where, framing=Lines()) as server:
+            sock = socket.socket(socket.AF_UNIX) if scheme == "unix" else _dial(server.addresses[0])
+            if scheme == "unix":
+                sock.connect(str(path))
+            sock.setblocking(False)
+            sent = 0
+            await until(lambda: bool(channels))
+            while not cast(StreamChannel, channels[0])._is_full and sent < lines:
+                await asyncio.get_running_loop().sock_sendall(sock, b"nine char\n" * 1000)
+                sent += 1000
+                await asyncio.sleep(0)
+            _reset(sock)
+            await until(lambda: bool(ends))
+            assert ends == [(sent, ChannelReset if scheme == "tcp" else ChannelEnded)]
+
+    run(main())
 
 
 def test_sending_to_a_peer_that_has_closed_breaks_the_pipe(run: Run[Any]) -> None:

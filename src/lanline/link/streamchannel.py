@@ -24,12 +24,16 @@ from lanline.link.channel import Channel
 from lanline.link.parting import Parting
 from lanline.translation import _
 from lanline.transport.base import Arrival, connection_facts, local_address, translate_loss
+from lanline.transport.hangup import can_be_asked, has_hung_up
 
 _PAUSE_BYTES: Final = 256 * 1024
 """Received and not yet used: above it the channel stops reading, so that the peer waits and memory does not grow."""
 
 _MESSAGE_BYTES: Final = 64
 """What a message costs beside its content: without it, endless empty lines would never stop the reading."""
+
+_LOOK: Final = 5.0
+"""Seconds between two looks at whether a connection is over whose reading is paused."""
 
 _WRITE_BYTES: Final = 64 * 1024
 """Collected output that is written at once, not at the end of the loop turn: a task that sends and sends without ever
@@ -70,6 +74,7 @@ class StreamChannel(Channel, asyncio.Protocol):
         "_is_writable",
         "_ended_here",
         "_is_shut",
+        "_is_looking",
         "_broken_by",
         "sources",
     )
@@ -97,6 +102,7 @@ class StreamChannel(Channel, asyncio.Protocol):
         self._is_writable = True
         self._ended_here = False
         self._is_shut = False
+        self._is_looking = False
         self._broken_by: ChannelBroken | None = None
         self._parting: Parting | None = None
         self.sources: tuple[Source, ...] = ()
@@ -330,6 +336,22 @@ class StreamChannel(Channel, asyncio.Protocol):
         if self._waiting_bytes > _PAUSE_BYTES and not self._is_full:
             self._is_full = True
             self._transport.pause_reading()
+            self._look_later()
+
+    def _look_later(self) -> None:
+        if not self._is_looking and can_be_asked(self._transport):
+            self._is_looking = True
+            self._loop.call_later(_LOOK, self._look)
+
+    def _look(self) -> None:
+        """While reading is paused nobody tells of a reset. What the system still has is read then, and the end."""
+        self._is_looking = False
+        if not self._is_full or self._is_gone or self._transport.is_closing():
+            return
+        if has_hung_up(self._transport):
+            self._transport.resume_reading()
+        else:
+            self._look_later()
 
     def _taken(self, message: bytes) -> None:
         self._waiting_bytes -= len(message) + _MESSAGE_BYTES
