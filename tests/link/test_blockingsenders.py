@@ -232,6 +232,24 @@ def test_nothing_that_came_while_a_handler_returns_is_lost() -> None:
     assert heard == count
 
 
+def test_a_client_that_left_before_its_answer_is_no_warning(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "lanline")
+    has_left = threading.Event()
+
+    def late(channel: Channel) -> None:
+        for message in channel:
+            assert has_left.wait(PATIENCE)
+            channel.send(message)
+
+    with blocking.serve(late, UDP) as server:
+        with _asker(server) as asker:
+            asker.send(b"x")
+        has_left.set()
+        until(lambda: "nobody listens" in caplog.text)
+        server.close(drain=0)
+    assert {record.levelno for record in caplog.records} == {logging.INFO}
+
+
 class Answering:
     """Answers datagrams at once, but for some."""
 

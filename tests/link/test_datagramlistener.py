@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -158,6 +159,37 @@ def test_a_handler_that_receives_nothing_is_called_once_for_each_datagram(run: R
                 assert _has_accepted(server, 5)
 
     run(main())
+
+
+@pytest.mark.parametrize("is_answered_at_once", [False, True])
+def test_a_client_that_left_before_its_answer_is_no_warning(
+    is_answered_at_once: bool, run: Run[Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "lanline")
+    leave: list[Callable[[], None]] = []
+
+    class Echo:
+        async def handle(self, channel: Channel) -> None:
+            async for message in channel:
+                leave.pop()()
+                await channel.send(message)
+
+    class Answering(Echo):
+        def answer(self, message: bytes, sender: Address) -> bytes:
+            leave.pop()()
+            return message
+
+    async def main() -> None:
+        what = Answering() if is_answered_at_once else Echo()
+        async with asyncio.timeout(PATIENCE), serve(what, "udp://127.0.0.1:0") as server:
+            with speakers(server, 1) as (speaker,):
+                leave.append(speaker.close)
+                speaker.send(b"x")
+                await until(lambda: "nobody listens" in caplog.text)
+            await server.close(drain=0)
+
+    run(main())
+    assert {record.levelno for record in caplog.records} == {logging.INFO}
 
 
 def test_what_waits_when_the_server_stops_begins_nothing(run: Run[Any]) -> None:

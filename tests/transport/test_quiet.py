@@ -6,6 +6,7 @@ import logging
 
 import pytest
 
+from lanline.errors import DatagramRefused, DatagramTruncated
 from lanline.transport.quiet import QuietLog
 
 
@@ -58,3 +59,14 @@ def test_text_of_a_peer_cannot_forge_a_line(caplog: pytest.LogCaptureFixture) ->
     log = QuietLog(logging.getLogger("quiet"))
     log.warn("accept", "one\ntwo\x1b[2J", 0.0)
     assert _lines(caplog) == ["one\\ntwo\\x1b[2J"]
+
+
+def test_a_servers_refused_answer_is_no_warning_and_what_was_cut_is(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    log = QuietLog(logging.getLogger("quiet"))
+    for _ in range(2):
+        log.pass_over(DatagramRefused("nobody listens there"), "udp://here:9", 1.0)
+        log.pass_over(DatagramTruncated(10, "udp://there:9"), "udp://here:9", 1.0)
+    log.flush(3.0)
+    assert [record.levelno for record in caplog.records] == [logging.INFO, logging.WARNING] * 2
+    assert _lines(caplog)[0] == "udp://here:9: nobody listens there"

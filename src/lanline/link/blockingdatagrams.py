@@ -94,7 +94,7 @@ class DatagramChannel(Channel):
             except (ChannelEnded, ChannelClosed):
                 return
             except _TIDINGS as trouble:
-                self._quiet.warn(type(trouble).__name__, str(trouble), time.monotonic())
+                self._pass_over(trouble)
 
     # -- ending --------------------------------------------------------------------------------------------
 
@@ -146,6 +146,9 @@ class DatagramChannel(Channel):
         if self._port.undelivered and not self._turns.is_receiving:
             self._undelivered += 1
             raise self._port.undelivered.popleft()[0]
+
+    def _pass_over(self, trouble: LanlineError) -> None:
+        self._quiet.warn(type(trouble).__name__, str(trouble), time.monotonic())
 
     def _count_sent(self, message: bytes) -> None:
         self._sent_messages += 1
@@ -275,6 +278,9 @@ class SenderChannel(DatagramChannel):
         """Tells no refusals: anybody can forge one, and it would end a handler."""
         if self._closed_here:
             raise self._cannot_send()
+
+    def _pass_over(self, trouble: LanlineError) -> None:
+        self._quiet.pass_over(trouble, str(self._port.address), time.monotonic())
 
     def _check_receiving(self) -> None:
         if self._trouble is not None and not self._closed_here:

@@ -128,7 +128,7 @@ class Senders:
         except BlockingIOError:
             self._warn("unsent", "this machine's network takes nothing now: one answer was not sent")
         except LanlineError as trouble:
-            self._warn(type(trouble).__name__, str(trouble))
+            self._quiet.pass_over(trouble, str(self._address), time.monotonic())
         except Exception as error:
             _LOG.debug("an answering function failed", exc_info=error)
             self._warn("answer", f"no answer: {type(error).__name__}: {error}")
@@ -178,7 +178,7 @@ class Senders:
         if known is not None:
             known[0].fell_short(trouble)
         else:
-            self._warn(type(trouble).__name__, str(trouble))
+            self._quiet.pass_over(trouble, str(self._address), time.monotonic())
 
     def _has_room(self, size: int) -> bool:
         """Whether this much more may wait. Counted from above, and exactly only when it seems too much: whoever takes

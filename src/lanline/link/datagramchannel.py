@@ -112,7 +112,10 @@ class DatagramChannel(Channel):
             except (ChannelEnded, ChannelClosed):
                 return
             except (DatagramRefused, DatagramTruncated, TransportError) as trouble:
-                self._driver.warn(type(trouble).__name__, str(trouble))
+                if self._leave is None:
+                    self._driver.warn(type(trouble).__name__, str(trouble))
+                else:
+                    self._driver.pass_over(trouble)
             else:
                 yield message
 

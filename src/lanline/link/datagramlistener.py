@@ -21,7 +21,7 @@ from collections.abc import Callable
 from typing import Final
 
 from lanline.address import Address
-from lanline.errors import DatagramTruncated, LanlineError, UsageError
+from lanline.errors import LanlineError, UsageError
 from lanline.limits import Limits
 from lanline.link.datagram import ALL_WAITING_BYTES, LEAVING, MESSAGE_BYTES
 from lanline.link.datagramchannel import DatagramChannel
@@ -157,8 +157,7 @@ class DatagramListener:
         if known is not None:
             known[0].fell_short(trouble)
         else:
-            kind = "truncated" if isinstance(trouble, DatagramTruncated) else "undelivered"
-            self._driver.warn(kind, str(trouble))
+            self._driver.pass_over(trouble)
 
     def _has_room(self, size: int) -> bool:
         """Whether this much more may wait. Counted from above, and exactly only when it seems too much: whoever takes

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from lanline.clean import clean
+from lanline.errors import DatagramRefused, LanlineError
 
 FIRST_PAUSE: Final = 1.0
 LONGEST_PAUSE: Final = 60.0
@@ -23,10 +24,11 @@ class _Kind:
     pause: float
     held_back: int
     last_text: str
+    level: int
 
 
 class QuietLog:
-    """Writes warnings to one logger, few enough for any flood."""
+    """Writes to one logger, few enough lines for any flood."""
 
     __slots__ = ("_logger", "_kinds")
 
@@ -34,18 +36,19 @@ class QuietLog:
         self._logger = logger
         self._kinds: dict[str, _Kind] = {}
 
-    def warn(self, kind: str, text: str, now: float) -> None:
+    def warn(self, kind: str, text: str, now: float, *, level: int = logging.WARNING) -> None:
         """Writes or counts one event.
 
         Args:
             kind: what the events have in common; one of a few fixed words, never text from a peer.
             text: the line; what is written of it passes `clean`.
             now: seconds on any clock that does not go back.
+            level: of the whole kind.
         """
         known = self._kinds.get(kind)
         if known is None:
-            self._kinds[kind] = _Kind(now, FIRST_PAUSE, 0, text)
-            self._logger.warning("%s", clean(text))
+            self._kinds[kind] = _Kind(now, FIRST_PAUSE, 0, text, level)
+            self._logger.log(level, "%s", clean(text))
             return
         known.last_text = text
         if now - known.last_line < known.pause:
@@ -54,6 +57,17 @@ class QuietLog:
         was_calm = now - known.last_line >= 2 * LONGEST_PAUSE
         self._write(known, now)
         known.pause = FIRST_PAUSE if was_calm else min(LONGEST_PAUSE, 2 * known.pause)
+
+    def pass_over(self, trouble: LanlineError, where: str, now: float) -> None:
+        """Writes or counts what became of a server's datagram. Refused answers are no warning: their clients have left.
+
+        Args:
+            trouble: what happened.
+            where: the server's address.
+            now: as for `warn`.
+        """
+        level = logging.INFO if isinstance(trouble, DatagramRefused) else logging.WARNING
+        self.warn(type(trouble).__name__, f"{where}: {trouble}", now, level=level)
 
     def flush(self, now: float) -> None:
         """Writes what is still counted, one line for each kind. For when the owner of the log ends."""
@@ -66,8 +80,8 @@ class QuietLog:
         text = clean(known.last_text)
         if known.held_back:
             seconds = max(1, round(now - known.last_line))
-            self._logger.warning("%s (and %d more like it in %d s)", text, known.held_back, seconds)
+            self._logger.log(known.level, "%s (and %d more like it in %d s)", text, known.held_back, seconds)
         else:
-            self._logger.warning("%s", text)
+            self._logger.log(known.level, "%s", text)
         known.last_line = now
         known.held_back = 0

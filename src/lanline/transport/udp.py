@@ -191,6 +191,10 @@ class UdpDriver:
         """One line in the log, at most one a second of each kind."""
         self._quiet.warn(kind, f"{self._where}: {text}", self._loop.time())
 
+    def pass_over(self, trouble: LanlineError) -> None:
+        """The same for what became of a server's datagram, which nobody receives; a refused answer is no warning."""
+        self._quiet.pass_over(trouble, str(self._where), self._loop.time())
+
     # -- reading -------------------------------------------------------------------------------------------
 
     def _drain(self) -> None:
@@ -337,7 +341,7 @@ class UdpDriver:
         if self._on_trouble is not None:
             self._on_trouble(trouble, place)
         else:
-            self.warn(type(trouble).__name__, str(trouble))
+            self.pass_over(trouble)
 
     def _answer_failed(self, error: Exception) -> None:
         self.figures.failed_answers += 1
