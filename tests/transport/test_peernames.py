@@ -24,6 +24,8 @@ from lanline.transport.peernames import (
         (("10.0.0.7", 5), "tls://10.0.0.7:5"),
         (("::ffff:10.0.0.7", 5, 0, 0), "tls://10.0.0.7:5"),
         (("fe80::1%eth0", 5, 0, 2), "tls://[fe80::1%eth0]:5"),
+        (("fe80::1", 5, 0, 1), f"tls://[fe80::1%{socket.if_indextoname(1)}]:5"),
+        (("fe80::1", 5, 0, 4_000_000), "tls://[fe80::1%4000000]:5"),
     ],
 )
 def test_an_internet_peer_is_an_address(name: tuple[str, int], text: str) -> None:

@@ -17,6 +17,7 @@ from typing import Final
 from lanline.address import Address
 from lanline.errors import ChannelBroken, ChannelReset, ConnectFailed, ListenFailed, PeerSilent, PipeBroken
 from lanline.translation import _
+from lanline.transport.scopes import wrong_scope
 
 _START_FIRST: Final = _("start the server first, or check the address and the port.")
 _FIREWALL: Final = _("check that the machine is on, that the address is right, and that no firewall is in between.")
@@ -125,6 +126,9 @@ def translate_connect(
     Returns:
         the error to raise, `from error`.
     """
+    if scope := wrong_scope(address.host, _number(error)):
+        text = _("{address} cannot be reached: {reason}").format(address=address, reason=scope.reason)
+        return ConnectFailed(text, advice=scope.advice)
     if isinstance(error, socket.gaierror):
         return _unresolved(address, error)
     if hasattr(error, "verify_code"):
@@ -155,6 +159,9 @@ def translate_connect(
 
 def translate_listen(address: Address, error: OSError | ValueError) -> ListenFailed:
     """What to tell a person when an address cannot be served. Raise it `from error`."""
+    if scope := wrong_scope(address.host, _number(error)):
+        text = _("{address} cannot be served: {reason}").format(address=address, reason=scope.reason)
+        return ListenFailed(text, advice=scope.advice)
     if isinstance(error, socket.gaierror):
         text = _("{address} cannot be served: the name {host!r} does not resolve to an address").format(
             address=address, host=address.host
@@ -273,8 +280,6 @@ def _in_use(address: Address) -> ListenFailed:
             _("{address} is in use: another server listens there").format(address=address),
             advice=_("stop that server, or choose another path."),
         )
-    # Here, not above: reading /proc loads more modules than connecting does.
-
     from lanline.transport.occupant import occupant_of_port  # here: a client never needs it, and it costs 2 ms
 
     owner = occupant_of_port(address.host, address.port, is_udp=address.scheme == "udp")

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from lanline.address import Address
+from lanline.transport.peernames import host_of
 from lanline.transport.sockets import Found
 
 _ABSENT: Final = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
@@ -72,8 +73,8 @@ def listen_at(found: Sequence[Found], port: int, backlog: int) -> list[socket.so
 
 def real_address(address: Address, sock: socket.socket) -> Address:
     """The address as asked for, with the real port; for a name, the IP address the socket has."""
-    host, port = sock.getsockname()[:2]
-    return Address(address.scheme, address.host if address.is_every_interface else host, port)
+    name = sock.getsockname()
+    return Address(address.scheme, address.host if address.is_every_interface else host_of(name), name[1])
 
 
 def _listening(family: int, place: tuple[Any, ...], backlog: int, *, is_dual: bool = False) -> socket.socket:

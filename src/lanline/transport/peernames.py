@@ -3,13 +3,14 @@
 It reads what the kernel knows and opens nothing; no asyncio here. The texts are hostile where a path is in them: clean
 them before a terminal.
 
-Sources: unix(7), SO_PEERCRED; RFC 4291 section 2.5.5.2 (IPv4-mapped addresses).
+Sources: unix(7), SO_PEERCRED; RFC 4291 section 2.5.5.2 (IPv4-mapped addresses); RFC 4007 section 11 (scopes).
 """
 
 from __future__ import annotations
 
 import socket
 import struct
+from typing import Any
 
 
 def peer_text(sock: socket.socket, *, is_tls: bool = False) -> str:
@@ -46,8 +47,17 @@ def peer_process(sock: socket.socket) -> tuple[int | None, int | None]:
 
 def internet_peer_text(scheme: str, name: tuple[str, int] | tuple[str, int, int, int]) -> str:
     """The peer name of a TCP socket as an address: `tcp://[fe80::1%eth0]:51234`."""
-    host = plain_host(str(name[0]))
+    host = host_of(name)
     return f"{scheme}://[{host}]:{name[1]}" if ":" in host else f"{scheme}://{host}:{name[1]}"
+
+
+def host_of(name: tuple[Any, ...]) -> str:
+    """The host in the name of an internet socket, as the socket module gives it. IPv4 written as IPv6 becomes IPv4; a
+    link-local address gets its interface, for nobody can connect to it without."""
+    host = plain_host(str(name[0]))
+    if len(name) > 3 and name[3] and ":" in host and "%" not in host:
+        return f"{host}%{_interface(name[3])}"
+    return host
 
 
 def plain_host(host: str) -> str:
@@ -60,6 +70,13 @@ def unix_peer_text(name: str | bytes | None, uid: int | None, process: int | Non
     path = name.decode(errors="backslashreplace").replace("\0", "@", 1) if isinstance(name, bytes) else name
     who = "" if uid is None else f"uid {uid}, process {process}"
     return f"unix://{path or ''} ({who})" if who else f"unix://{path or ''}"
+
+
+def _interface(index: int) -> str:
+    try:
+        return socket.if_indextoname(index)
+    except OSError:
+        return str(index)  # gone meanwhile; the number is as good for sending
 
 
 def _scheme(sock: socket.socket, *, is_tls: bool) -> str:

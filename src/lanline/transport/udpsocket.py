@@ -25,6 +25,7 @@ from lanline.address import Address
 from lanline.errors import AddressError, ChannelClosed, DatagramTruncated, LanlineError, TextNotBytes
 from lanline.translation import _
 from lanline.transport.failures import translate_connect
+from lanline.transport.peernames import host_of
 from lanline.transport.sockets import lookup
 from lanline.transport.undelivered import (
     IS_LINUX,
@@ -365,16 +366,4 @@ def _way_back_ipv6(data: bytes) -> bytes:
 
 def address_of_place(place: Place) -> Address:
     """The udp address of a place; IPv4 written as IPv6 becomes IPv4, a scope its interface's name."""
-    host = str(place[0]).partition("%")[0]
-    if host.startswith("::ffff:") and "." in host:
-        host = host[7:]
-    elif len(place) > 3 and place[3] and ":" in host:
-        host = f"{host}%{_interface(place[3])}"
-    return Address("udp", host, place[1])
-
-
-def _interface(index: int) -> str:
-    try:
-        return socket.if_indextoname(index)
-    except OSError:
-        return str(index)  # gone meanwhile; the number is as good for sending
+    return Address("udp", host_of(place), place[1])
