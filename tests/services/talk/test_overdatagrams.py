@@ -70,6 +70,21 @@ def test_whoever_spoke_last_gets_the_answer() -> None:
     asyncio.run(main())
 
 
+def test_input_that_no_person_types_waits_until_somebody_has_spoken() -> None:
+    async def main() -> None:
+        hands = Hands(is_person=False)
+        hands.type(b"for whoever comes")
+        hands.end()
+        async with listening(hands) as (place, task):
+            with bare() as ann:
+                ann.sendto(b"hi\n", place)
+                assert await heard(ann) == b"for whoever comes\n"
+            assert not task.done()
+            assert "not sent" not in hands.console.err
+
+    asyncio.run(main())
+
+
 def test_an_empty_datagram_and_one_that_is_cut_are_said_and_the_talk_goes_on() -> None:
     async def main() -> None:
         hands = Hands()

@@ -10,7 +10,9 @@ import pytest
 from tests.services.talk.hands import Hands
 
 from lanline.address import Address
-from lanline.errors import ListenFailed
+from lanline.errors import ListenFailed, RemoteProtocolError
+from lanline.framing.base import Framing
+from lanline.framing.netstring import Netstring
 from lanline.framing.raw import Raw
 from lanline.link.channel import Channel
 from lanline.link.client import connect
@@ -18,6 +20,7 @@ from lanline.services.talk.events import How, Over
 from lanline.services.talk.signals import Signals, Told
 from lanline.services.talk.switchboard import Switchboard
 
+ANYWHERE = Address.parse("tcp://127.0.0.1:0")
 OVER = Over(How.OWN_Q, "it is over")
 
 
@@ -41,10 +44,12 @@ async def with_board(
     check: Callable[[str, Talks, asyncio.Task[Over], Signals], Awaitable[None]],
     *,
     keeps_on: bool = False,
+    talks: Talks | None = None,
+    framing: Framing | None = None,
 ) -> None:
-    talks = Talks()
+    talks = talks or Talks()
     with Signals() as signals:
-        board = Switchboard(Address.parse("tcp://127.0.0.1:0"), Raw(), talks.converse, hands.display, signals)
+        board = Switchboard(ANYWHERE, framing or Raw(), talks.converse, hands.display, signals)
         task = asyncio.get_running_loop().create_task(board.run(keeps_on=keeps_on))
         try:
             await hands.shows("waiting at ")
@@ -96,6 +101,22 @@ def test_a_caller_that_hangs_up_without_a_word_is_not_counted() -> None:
             assert await task == OVER
 
     asyncio.run(with_board(Hands(), check))
+
+
+def test_a_caller_whose_bytes_make_no_message_has_not_hung_up_in_silence() -> None:
+    class Errors(Talks):
+        async def converse(self, channel: Channel, *, has_hung_up: bool) -> Over:
+            assert not has_hung_up
+            with pytest.raises(RemoteProtocolError):
+                await channel.receive()
+            return OVER
+
+    async def check(address: str, talks: Talks, task: asyncio.Task[Over], signals: Signals) -> None:
+        async with connect(address) as caller:
+            await caller.send(b"garbage")
+            assert await task == OVER
+
+    asyncio.run(with_board(Hands(), check, talks=Errors(), framing=Netstring()))
 
 
 def test_a_signal_ends_the_waiting() -> None:

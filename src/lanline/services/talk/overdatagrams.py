@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Protocol
 
 from lanline.errors import (
@@ -78,11 +79,18 @@ class DatagramTalk(Carrier):
         super().__init__(speakers, typist, display, signals)
         self._datagrams = datagrams
         self._speakers = speakers
+        self._has_spoken = asyncio.Event()
+
+    async def _type(self) -> None:
+        if self._speakers.holds_input:
+            await self._has_spoken.wait()
+        await super()._type()
 
     async def _hear(self) -> None:
         while True:
             try:
                 sender, data = await self._datagrams.receive()
+                self._has_spoken.set()
                 self._done(self._speakers.received(sender, data, self._loop.time()))
             except DatagramRefused as error:
                 self._done(self._speakers.refused(error, self._loop.time()))

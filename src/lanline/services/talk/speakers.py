@@ -50,6 +50,11 @@ class Speakers:
         """When to call `tick`; None: there is nothing to wait for."""
         return None if self._quiet_since is None else self._quiet_since + SILENCE
 
+    @property
+    def holds_input(self) -> bool:
+        """Whether input had better wait: it comes from no person, and nobody has spoken yet whom it could go to."""
+        return self._partner is None and not self._is_person
+
     def received(self, sender: str, data: bytes, now: float) -> list[Event]:
         """A datagram came."""
         self._has_heard, self._refusal = True, None

@@ -66,6 +66,8 @@ class Switchboard:
         self._signals = signals
         self._called: asyncio.Future[Channel] = asyncio.get_running_loop().create_future()
         self._freed = asyncio.Event()
+        self._parted = asyncio.Event()
+        """Of the talk that has the line: its channel is closed."""
         self._turned_away = 0
 
     async def run(self, *, keeps_on: bool) -> Over:
@@ -94,15 +96,21 @@ class Switchboard:
 
     async def _talk(self, channel: Channel) -> Over:
         over: Over | None = None
+        parted = self._parted
         try:
             await asyncio.sleep(_LISTENS)
             is_silent = not channel.statistics().received_messages
-            over = await self._converse(channel, has_hung_up=channel.ended_by is not None and is_silent)
+            # Bytes that make no message are no silence: what is wrong with them is said.
+            has_ended = isinstance(channel.ended_by, ChannelError)
+            over = await self._converse(channel, has_hung_up=has_ended and is_silent)
         finally:
             # Free before it is closed: who calls meanwhile is next.
             self._called = asyncio.get_running_loop().create_future()
             self._freed.set()
-            await part(channel, over)
+            try:
+                await part(channel, over)
+            finally:
+                parted.set()
         if self._turned_away > 1:
             text = _("{count} calls in all found the line busy").format(count=self._turned_away)
             self._display.show(Noted("busy", text))
@@ -122,8 +130,9 @@ class Switchboard:
     async def _call(self, channel: Channel) -> None:
         """A caller. Its channel is closed when this returns."""
         if await self._gets_line():
+            parted = self._parted = asyncio.Event()
             self._called.set_result(channel)
-            await channel.wait_gone()
+            await parted.wait()  # not for the partner to go: why it went, and its last words, are still to be heard
             return
         self._turned_away += 1
         if self._turned_away == 1:  # one note for each talk: callers must not fill the screen
