@@ -76,6 +76,7 @@ if TYPE_CHECKING:
     from lanline.link.shouts import Shouts, hear, shout
     from lanline.roles import Role
     from lanline.transport.multicast import Delivery
+    from lanline.transport.tlscontext import client_context, server_context
 
 __version__ = "0.1.0"
 
@@ -103,6 +104,9 @@ __all__ = [
     "bind",
     "DatagramSocket",
     "Datagram",
+    # The certificates of tls://
+    "server_context",
+    "client_context",
     # One datagram to everybody nearby
     "shout",
     "hear",
@@ -183,6 +187,8 @@ _HOMES = {
     "bind": "lanline.link.datagramsocket",
     "DatagramSocket": "lanline.link.datagramsocket",
     "Datagram": "lanline.link.datagram",
+    "server_context": "lanline.transport.tlscontext",
+    "client_context": "lanline.transport.tlscontext",
     "shout": "lanline.link.shouts",
     "hear": "lanline.link.shouts",
     "Shouts": "lanline.link.shouts",

@@ -154,7 +154,7 @@ def serve(
         addresses: `tcp://:9000` is loopback, `tcp://*:9000` every interface, port 0 any free one. A socket that
             listens already does as well; the server closes it. Not mem, which belongs to an event loop.
         framing: how a handler's messages lie in the stream; Raw (whatever one read delivers) by default.
-        tls: makes every connection TLS; `server_context` of `lanline.transport.tlscontext` makes one.
+        tls: makes every connection TLS; `lanline.server_context` makes one from certificate files.
         limits: connections, sizes, times; by default those of handlers (PLAIN), but 2,048 clients.
 
     Returns:

@@ -250,7 +250,7 @@ def serve(
             senders, and None is no answer.
         framing: how a handler's messages lie in the stream; Raw (whatever one read delivers) by default. Over `udp://`
             one datagram is one message whatever it is.
-        tls: makes every connection TLS; see `lanline.transport.tls`.
+        tls: makes every connection TLS; `server_context` makes one from certificate files.
         guard: judges the peers of links; everybody is a guest by default.
         limits: connections, sizes, times; by default PLAIN for handlers and LAN for services.
 
