@@ -13,6 +13,7 @@ import ast
 import io
 import re
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 from babel.messages.catalog import Catalog
@@ -65,8 +66,11 @@ def all_texts() -> dict[str, list[tuple[str, int]]]:
     """Every text for people, with the files and lines where it stands; those without a line come from docstrings."""
     found: dict[str, list[tuple[str, int]]] = {}
     for path in sorted(SOURCES.rglob("*.py")):
-        for line, text in marked_texts(path.read_text(encoding="utf-8")):
+        source = path.read_text(encoding="utf-8")
+        for line, text in marked_texts(source):
             found.setdefault(text, []).append((path.relative_to(ROOT).as_posix(), line))
+        if "\n    Try: " in source:  # errors of its own: imported, or their advice would be found by chance only
+            import_module(".".join(path.relative_to(SOURCES.parent).with_suffix("").parts))
     for kind in _kinds(errors.LanlineError):
         if advice := errors.advice_of(kind):
             found.setdefault(advice, []).append(("src/lanline/errors.py", 0))

@@ -53,6 +53,7 @@ def test_each_form_is_read_and_written(text: str, expected: Address, written: st
     [
         ("", "empty text"),
         ("pc7", "no port"),
+        ("9702", "write tcp://:9702,"),
         ("tcp://pc7:", "tcp://pc7:9000"),
         ("tcp://pc7:http", "'http' is not a number"),
         ("tcp://pc7:٣", "is not a number"),

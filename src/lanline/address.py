@@ -190,6 +190,12 @@ def _split_place(scheme: str, place: str, default_port: int | None) -> tuple[str
 
 def _port(scheme: str, place: str, text: str, default_port: int | None) -> int:
     if not text:
+        if default_port is None and place.isdigit() and int(place) <= _MAX_PORT:
+            raise AddressError(
+                _("{place} is a port without a host: write {scheme}://:{port}, which is this machine").format(
+                    place=_shown(place), scheme=scheme, port=place
+                )
+            )
         if default_port is None:
             raise AddressError(
                 _("{place} has no port: write {scheme}://{host}:9000").format(

@@ -16,6 +16,7 @@ from lanline.errors import LanlineError, UsageError
 from lanline.translation import _
 
 if TYPE_CHECKING:
+    from lanline.address import Address
     from lanline.console import Console
 
 T = TypeVar("T")
@@ -123,6 +124,21 @@ def seconds(text: str) -> float:
     if not text.replace(".", "", 1).isdecimal() or not text.isascii():
         return typed(parse_duration)(text)
     return typed(parse_duration)(f"{text}s") if float(text) else 0.0
+
+
+def refuse_port_zero(address: Address) -> None:
+    """For words that connect.
+
+    Raises:
+        UsageError: the address has port 0, which nobody can listen at.
+    """
+    if address.scheme in ("tcp", "udp", "tls") and address.port == 0:
+        raise UsageError(
+            _("{address} cannot be reached: port 0 is for listening, where it takes any free port").format(
+                address=address
+            ),
+            advice=_("the port that the other side shows."),
+        )
 
 
 def _words_of(text: str) -> tuple[str, ...]:

@@ -113,7 +113,7 @@ class UsageError(LanlineError, ValueError):
 class AddressError(UsageError):
     """The text is not an address.
 
-    Try: tcp://192.168.1.7:9000, tls://desk.example:9000, unix:///tmp/x.sock or mem://name."""
+    Try: tcp://192.168.1.7:9000, udp://192.168.1.7:9529, tls://desk.example:9000, unix:///tmp/x.sock or mem://name."""
 
 
 class TargetError(UsageError):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from socket import gaierror
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from lanline.errors import ChannelError, ConnectFailed, DatagramRefused, LanlineError, ProtocolError
@@ -176,6 +175,6 @@ def _missing(address: Address, number: int, count: int, wait: float) -> str:
 def _with_retry(error: ConnectFailed, retry: float) -> ConnectFailed:
     """The same sentence; where a server that starts later would do, the advice says how to wait for it."""
     why = error.__cause__
-    if not isinstance(why, ConnectionRefusedError | FileNotFoundError) or isinstance(why, gaierror) or retry:
+    if not isinstance(why, ConnectionRefusedError | FileNotFoundError) or retry:
         return error
     return ConnectFailed(str(error), advice=_WITH_RETRY)

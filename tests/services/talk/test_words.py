@@ -132,6 +132,7 @@ def test_a_framing_keeps_messages_apart() -> None:
         (["mem://x"], "mem addresses are within one program"),
         (["tcp://127.0.0.1:1", "--keep"], "--keep goes with -l"),
         (["-l", "tcp://127.0.0.1:0", "--retry", "5"], "--retry is for connecting"),
+        (["udp://127.0.0.1:0"], "port 0 is for listening"),
         (["-l", "tls://127.0.0.1:0"], "talk does not listen with TLS"),
         (["udp://127.0.0.1:9", "--framing", "lines"], "a datagram is a message already"),
         (["tcp://127.0.0.1:1", "--newline", "sometimes"], "invalid choice"),

@@ -106,6 +106,13 @@ def test_polling_survives_refusals_and_says_each() -> None:
     assert "3 asked, 0 answered" in console.err
 
 
+def test_polling_without_wanting_answers_says_how_often_it_sent() -> None:
+    console = Recording()
+    with tcp_peer(lambda data: None) as address:
+        assert ask([address, "x", "--every", "0.01", "--times", "3", "--count", "0"], console, FOLDER) == 0
+    assert (console.out, console.err) == ("", "3 sent\n")
+
+
 def test_polling_prints_a_line_with_the_time_the_answer_and_the_round_trip() -> None:
     console = Recording()
     with tcp_peer(lambda data: b"12:00\n") as address:
@@ -123,6 +130,7 @@ def test_polling_prints_a_line_with_the_time_the_answer_and_the_round_trip() -> 
     [
         (["mem://x", "x"], "within one program"),
         (["tcp://*:9000", "x"], "stands for every interface"),
+        (["tcp://127.0.0.1:0", "x"], "port 0 is for listening"),
         (["tcp://127.0.0.1:9000"], "TEXT"),
         (["tcp://127.0.0.1:9000", "xyz", "--hex"], "not hexadecimal"),
         (["tcp://127.0.0.1:9000", "x", "--times", "3"], "--times goes with --every"),

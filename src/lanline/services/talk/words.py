@@ -11,7 +11,7 @@ import sys
 from typing import TYPE_CHECKING, Final
 
 from lanline.address import Address
-from lanline.arguments import WordParser, seconds, typed
+from lanline.arguments import WordParser, refuse_port_zero, seconds, typed
 from lanline.errors import UsageError
 from lanline.framing.named import FRAMINGS, framing_named
 from lanline.services.talk.lineends import MODES
@@ -130,4 +130,6 @@ def _address(options: Namespace) -> Address:
                 address=address
             ),
         )
+    if not options.listen:
+        refuse_port_zero(address)
     return address

@@ -14,7 +14,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from lanline.address import Address
-from lanline.arguments import WordParser, number, seconds, typed
+from lanline.arguments import WordParser, number, refuse_port_zero, seconds, typed
 from lanline.console import Painted
 from lanline.errors import ChannelError, ConnectFailed, ProtocolError, UsageError
 from lanline.framing.named import FRAMINGS, framing_named
@@ -85,6 +85,7 @@ class _Shown:
         self._console = console
         self._is_hex: bool = options.hex
         self._is_raw: bool = options.raw
+        self._wants_answers = options.count > 0
         if self._is_raw and console.wants_json:
             raise UsageError(_("--raw and --json cannot both be had: --json carries any bytes, in base64"))
         if self._is_raw and console.is_terminal:
@@ -124,6 +125,8 @@ class _Shown:
         if self._console.wants_json:
             return
         text = _("{asked} asked, {answered} answered").format(asked=asked, answered=len(trips_ns))
+        if not self._wants_answers:
+            text = _("{asked} sent").format(asked=asked)
         if trips_ns:
             in_order = [trip / 1e6 for trip in sorted(trips_ns)]
             text += _("; round trip {least:.2f} to {most:.2f} ms, median {median:.2f} ms").format(
@@ -223,6 +226,7 @@ def _address(text: str) -> Address:
             _("{address} stands for every interface and is for listening: name one machine").format(address=address),
             advice=_("for this machine: {example}").format(example=f"{address.scheme}://127.0.0.1:{address.port}"),
         )
+    refuse_port_zero(address)
     return address
 
 
