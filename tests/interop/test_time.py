@@ -25,6 +25,15 @@ from tests.namespaces import Machine, machines
 
 PIPE = subprocess.PIPE
 FORMAT = "%Y/%m/%d %H:%M:%S"
+PACKAGES = {
+    "nc": "netcat-openbsd",
+    "nc.openbsd": "netcat-openbsd",
+    "socat": "socat",
+    "ntpdate": "ntpsec-ntpdate",
+    "ntpdig": "ntpsec-ntpdig",
+    "sntp": "ntpsec-ntpdig",
+    "chronyd": "chrony",
+}
 NO_CLOCK = ("setpriv", "--bounding-set", "-sys_time", "--inh-caps", "-sys_time")
 
 
@@ -47,7 +56,7 @@ def _port(address: str) -> int:
 
 def _needs(program: str) -> str:
     if shutil.which(program) is None and not os.path.exists(f"/usr/sbin/{program}"):
-        pytest.skip(f"{program} is not installed")
+        pytest.skip(f"{program} is not installed: apt-get install {PACKAGES[program]}")
     return program
 
 
