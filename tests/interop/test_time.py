@@ -30,8 +30,6 @@ PACKAGES = {
     "nc.openbsd": "netcat-openbsd",
     "socat": "socat",
     "ntpdate": "ntpsec-ntpdate",
-    "ntpdig": "ntpsec-ntpdig",
-    "sntp": "ntpsec-ntpdig",
     "chronyd": "chrony",
 }
 NO_CLOCK = ("setpriv", "--bounding-set", "-sys_time", "--inh-caps", "-sys_time")
