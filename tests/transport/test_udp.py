@@ -92,6 +92,24 @@ def test_an_answer_is_sent_at_once_and_none_is_no_answer(run: Run[Any], host: st
     run(main())
 
 
+def test_an_answer_that_is_no_bytes_is_a_failed_one() -> None:
+    def answer(message: bytes, sender: Address) -> Any:
+        return 7 if message == b"seven" else message
+
+    async def main() -> None:
+        for where in (LOOPBACK, Address.parse("udp://*:0")):
+            driver = UdpDriver(open_bound(where), answer=answer)
+            with open_connected(Address("udp", "127.0.0.1", driver.port.address.port)) as peer:
+                peer.send(b"seven")
+                peer.send(b"hello")
+                async with asyncio.timeout(5):
+                    assert await asyncio.get_running_loop().sock_recv(peer.sock, 100) == b"hello"
+            assert (driver.figures.sent, driver.figures.failed_answers) == (1, 1)
+            await driver.close()
+
+    asyncio.run(main())
+
+
 def test_a_flood_of_failing_answers_writes_few_lines(caplog: pytest.LogCaptureFixture) -> None:
     def answer(message: bytes, sender: Address) -> bytes | None:
         raise ValueError("no idea")

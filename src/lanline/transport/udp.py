@@ -312,6 +312,8 @@ class UdpDriver:
             self.warn("unsent", f"{MAX_UNSENT} answers wait for this machine's network: one was not sent")
         except LanlineError as error:
             self._tell(error, to)
+        except TypeError as error:  # what the answering function gave is neither bytes nor None
+            self._answer_failed(error)
 
     def _overcome(self, error: OSError, count: int) -> bool:
         """A receiving call failed. True when there may be more to read.

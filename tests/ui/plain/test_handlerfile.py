@@ -137,6 +137,22 @@ def test_the_files_of_a_handler_are_its_own_and_those_beside_it(mine: Path) -> N
     assert set(files_of("./mine.py:handler")) == {str((mine / name).resolve()) for name in ("mine.py", "words.py")}
 
 
+def test_an_environment_beside_a_handler_is_not_its_owners_code(mine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    packages = mine / ".venv" / "lib" / "site-packages"
+    packages.mkdir(parents=True)
+    (packages / "foreign.py").write_text("def fail():\n    raise ValueError\n")
+    monkeypatch.syspath_prepend(packages)
+    (mine / "mine.py").write_text(f"import foreign\n{GOOD}")
+    load_handler("./mine.py:handler")
+    assert set(files_of("./mine.py:handler")) == {str((mine / "mine.py").resolve())}
+    try:
+        exec(compile("import foreign\nforeign.fail()", str(mine / "mine.py"), "exec"), {})
+    except ValueError as error:
+        assert line_of(error, str(mine.resolve())) == "mine.py, line 2"
+    else:
+        raise AssertionError("it should have failed")
+
+
 def test_the_line_of_an_error_is_the_last_in_ones_own_code(tmp_path: Path) -> None:
     code = compile("import json\n\njson.loads('{')", str(tmp_path / "own.py"), "exec")
     try:

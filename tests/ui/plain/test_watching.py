@@ -204,6 +204,15 @@ def test_senders_beyond_the_most_clients_get_no_answer() -> None:
     assert [event["event"] for event in events] == ["came", "refused", "left"]
 
 
+@pytest.mark.parametrize(("given", "says"), [("text", "write text.encode()"), (7, "bytes or None, not int")])
+def test_an_answer_that_is_no_bytes_is_told_as_a_mistake_and_not_counted(given: Any, says: str) -> None:
+    events: Events = []
+    answers = WatchedAnswers(lambda message, sender: given, events.append, Headcount(None), silence=60.0)
+    assert answers.answer(b"x", ONE) is None
+    assert [event["event"] for event in events] == ["answer_failed"]
+    assert says in events[0]["reason"]
+
+
 def test_a_face_that_fails_at_one_datagram_answers_the_next() -> None:
     events: Events = []
 

@@ -15,12 +15,14 @@ import traceback
 from types import ModuleType
 from typing import Final
 
+import lanline
 from lanline.errors import UsageError
 from lanline.link.handlers import handler_of
 from lanline.link.service import Service
 from lanline.translation import _
 
 _SHOWN_CANDIDATES: Final = 5
+_LANLINE: Final = os.path.dirname(os.path.realpath(lanline.__file__)) + os.sep
 
 
 def is_own_handler(name: str) -> bool:
@@ -64,11 +66,11 @@ def files_of(name: str) -> dict[str, str]:
         if not place:
             return {}
     own = os.path.realpath(place)
-    folder = os.path.dirname(own) + os.sep
+    folder = os.path.dirname(own)
     files = {own: ""}
     for module_name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
-        if isinstance(file, str) and os.path.realpath(file).startswith(folder) and file.endswith(".py"):
+        if isinstance(file, str) and file.endswith(".py") and _is_own_code(file, folder):
             files[os.path.realpath(file)] = module_name
     return files
 
@@ -151,9 +153,17 @@ def line_of(error: BaseException, folder: str) -> str:
         folder: where their code is.
     """
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
-        if os.path.realpath(frame.filename).startswith(folder.rstrip(os.sep) + os.sep):
+        if _is_own_code(frame.filename, folder):
             return _("{file}, line {line}").format(file=os.path.basename(frame.filename), line=frame.lineno)
     return ""
+
+
+def _is_own_code(file: str, folder: str) -> bool:
+    """Whether a file is somebody's own, in that folder or below. An environment there (`.venv`) is not theirs."""
+    path, start = os.path.realpath(file), folder.rstrip(os.sep) + os.sep
+    if not path.startswith(start) or path.startswith(_LANLINE):
+        return False
+    return "site-packages" not in path[len(start) :].split(os.sep)
 
 
 def _judged(found: object, name: str) -> object:

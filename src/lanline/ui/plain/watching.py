@@ -15,7 +15,7 @@ import traceback
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Final
 
-from lanline.errors import ChannelClosed, ChannelEnded, ChannelError, LanlineError, RemoteProtocolError
+from lanline.errors import ChannelClosed, ChannelEnded, ChannelError, LanlineError, RemoteProtocolError, TextNotBytes
 from lanline.link.channel import Channel
 from lanline.link.figures import ChannelStatistics
 from lanline.link.handlers import Handler
@@ -266,7 +266,8 @@ class WatchedAnswers:
     def _answered(self, message: bytes, sender: Address) -> bytes | None:
         """The face's answer; none where it failed, and that is told."""
         try:
-            return self._answer(message, sender)
+            reply = self._answer(message, sender)
+            return reply if type(reply) is bytes or reply is None else _checked(reply)
         except Exception as error:
             self._tell({"event": "answer_failed", "client": str(sender), **mistake(error, self._folder)})
             return None
@@ -316,6 +317,15 @@ class WatchedAnswers:
                 "seconds": round(known.last - known.first, 3),
             }
         )
+
+
+def _checked(reply: object) -> bytes:
+    """An answer that is not simply bytes; its type forbids that, and beginners return it all the same."""
+    if isinstance(reply, str):
+        raise TextNotBytes
+    if not isinstance(reply, bytes | bytearray | memoryview):
+        raise TypeError(f"an answer is bytes or None, not {type(reply).__name__}")
+    return bytes(reply)
 
 
 class _Sender:
