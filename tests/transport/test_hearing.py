@@ -5,6 +5,8 @@ What it hears on real networks, with interfaces that come later, is in `test_mul
 
 from __future__ import annotations
 
+import os
+import resource
 import select
 import socket
 import threading
@@ -34,6 +36,21 @@ def test_broadcast_on_loopback_is_heard_by_every_listener_of_the_machine() -> No
 def test_nothing_heard_in_time_is_a_timeout() -> None:
     with Listener(0) as listener, pytest.raises(TimeoutError, match="within 0 s"):
         listener.receive(0)
+
+
+def test_a_process_with_many_open_files_hears_as_well() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(2048, hard), hard))
+    opened: list[int] = []
+    try:
+        while not opened or opened[-1] < 1100:
+            opened.append(os.open(os.devnull, os.O_RDONLY))
+        with Listener(0) as listener, pytest.raises(TimeoutError):
+            listener.receive(0.01)
+    finally:
+        for number in opened:
+            os.close(number)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_a_port_that_a_server_has_is_not_shared_with_it() -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import math
 import select
 import socket
 import struct
@@ -111,7 +112,7 @@ class Listener:
             if deadline is not None and now >= deadline:
                 raise TimeoutError(f"nothing was heard within {timeout:g} s")
             until = self.looks_at if deadline is None else min(self.looks_at, deadline)
-            select.select(self._sockets, [], [], max(0.0, until - now))
+            self._wait(max(0.0, until - now))
 
     def wake(self) -> None:
         """Wakes whoever receives, in another thread; the listener is of no use any more."""
@@ -134,6 +135,15 @@ class Listener:
     ) -> None:
         """Closes it."""
         self.close()
+
+    def _wait(self, seconds: float) -> None:
+        if not hasattr(select, "poll"):  # Windows
+            select.select(self._sockets, [], [], seconds)
+            return
+        poll = select.poll()  # select(2) knows no descriptor above 1,023
+        for sock in self._sockets:
+            poll.register(sock, select.POLLIN)
+        poll.poll(math.ceil(seconds * 1000))
 
     def _look_around(self) -> None:
         """Joins the groups on interfaces that were not there before, and forgets those that are gone."""

@@ -115,13 +115,13 @@ def ways_out(found: Iterable[Interface]) -> tuple[list[Way], list[Delivery]]:
 def _idle(one: Interface) -> str:
     """Why an interface carries nothing; empty where it may."""
     if not one.is_up:
-        return "it is switched off"
+        return _("it is switched off")
     if not one.is_running:
-        return "it has no carrier: no cable, or nobody at its other end"
+        return _("it has no carrier: no cable, or nobody at its other end")
     if not one.ipv4 and not one.has_link_local:
-        return "it has no address"
+        return _("it has no address")
     if not one.is_loopback and not one.can_broadcast and not one.can_multicast:
-        return "it can neither broadcast nor multicast"
+        return _("it can neither broadcast nor multicast")
     return ""
 
 
