@@ -31,6 +31,7 @@ def _system(number: int) -> OSError:
         (PC7, errno.ETIMEDOUT, "tcp://pc7:9000 did not answer", "firewall"),
         (PC7, errno.ECONNRESET, "closed the connection before it was ready", "log of the other side"),
         (PC7, errno.EACCES, "does not allow a connection to tcp://pc7:9000", "firewall"),
+        (Address("udp", "10.0.0.255", 9), errno.EACCES, "udp://10.0.0.255:9 is not one machine", "shout --plain"),
         (SOCKET, errno.EACCES, "this user may not connect to unix:///run/x.sock", "same user"),
         (SOCKET, errno.EAGAIN, "too busy", "listen queue is full"),
         (PC7, errno.EMFILE, "no file descriptor left", "ulimit -n"),

@@ -151,6 +151,11 @@ def translate_connect(
             _("{address} closed the connection during the TLS handshake").format(address=address),
             advice=_("look at the log of the other side: it may not accept this machine's certificate or TLS version."),
         )
+    if number == errno.EACCES and address.scheme == "udp":
+        return ConnectFailed(
+            _("{address} is not one machine: it is a broadcast address").format(address=address),
+            advice=_("name one machine; lanline shout --plain TEXT --to ADDRESS reaches all of a network."),
+        )
     if number == errno.EACCES and address.scheme != "unix":
         number = errno.EPERM
     sentence, advice = _CONNECT_SENTENCES.get(number, ("no connection to {a}: " + _words(error), None))
