@@ -26,7 +26,7 @@ from tests.namespaces import Machine, machines
 PIPE = subprocess.PIPE
 FORMAT = "%Y/%m/%d %H:%M:%S"
 PACKAGES = {
-    "nc": "netcat-openbsd",
+    "ncat": "ncat",
     "nc.openbsd": "netcat-openbsd",
     "socat": "socat",
     "ntpdate": "ntpsec-ntpdate",
