@@ -67,16 +67,16 @@ if TYPE_CHECKING:
     from lanline.link.caller import Caller
     from lanline.link.channel import Channel
     from lanline.link.client import connect, connect_link
-    from lanline.link.datagram import Datagram
-    from lanline.link.datagramsocket import DatagramSocket, bind
+    from lanline.link.datagrams.datagram import Datagram
+    from lanline.link.datagrams.datagramsocket import DatagramSocket, bind
+    from lanline.link.datagrams.shouts import Shouts, hear, shout
     from lanline.link.group import Group
     from lanline.link.link import Link
     from lanline.link.server import serve
     from lanline.link.service import Service, endpoint
-    from lanline.link.shouts import Shouts, hear, shout
     from lanline.roles import Role
-    from lanline.transport.multicast import Delivery
     from lanline.transport.tlscontext import client_context, server_context
+    from lanline.transport.udp.multicast import Delivery
 
 __version__ = "0.1.0"
 
@@ -184,15 +184,15 @@ _HOMES = {
     "connect": "lanline.link.client",
     "Channel": "lanline.link.channel",
     "Group": "lanline.link.group",
-    "bind": "lanline.link.datagramsocket",
-    "DatagramSocket": "lanline.link.datagramsocket",
-    "Datagram": "lanline.link.datagram",
+    "bind": "lanline.link.datagrams.datagramsocket",
+    "DatagramSocket": "lanline.link.datagrams.datagramsocket",
+    "Datagram": "lanline.link.datagrams.datagram",
     "server_context": "lanline.transport.tlscontext",
     "client_context": "lanline.transport.tlscontext",
-    "shout": "lanline.link.shouts",
-    "hear": "lanline.link.shouts",
-    "Shouts": "lanline.link.shouts",
-    "Delivery": "lanline.transport.multicast",
+    "shout": "lanline.link.datagrams.shouts",
+    "hear": "lanline.link.datagrams.shouts",
+    "Shouts": "lanline.link.datagrams.shouts",
+    "Delivery": "lanline.transport.udp.multicast",
     "blocking": "lanline.link.blocking",
     "connect_link": "lanline.link.client",
     "Link": "lanline.link.link",

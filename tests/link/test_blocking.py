@@ -9,7 +9,7 @@ import pytest
 
 from lanline.link import blocking
 
-ONLY_FOR_CHANNELS = ("lanline.framing.raw", "lanline.link.blockingchannel", "threading", "logging", "asyncio", "ssl")
+ONLY_FOR_CHANNELS = ("lanline.framing.raw", "lanline.link.blocking.channel", "threading", "logging", "asyncio", "ssl")
 
 
 def _loaded_by(statements: str) -> set[str]:
@@ -28,7 +28,7 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
 
 def test_the_face_alone_loads_neither_sessions_nor_channels() -> None:
     loaded = _loaded_by("import lanline.link.blocking")
-    assert not loaded & {*ONLY_FOR_CHANNELS, "lanline.link.blockinglink", "lanline.session.session"}
+    assert not loaded & {*ONLY_FOR_CHANNELS, "lanline.link.blocking.link", "lanline.session.session"}
 
 
 def test_a_link_loads_nothing_that_only_channels_need() -> None:

@@ -64,7 +64,10 @@ def violations(modules: Collection[str], tests: Collection[str], passive: Collec
 
 def test_every_module_has_its_test_file_and_every_test_file_its_module() -> None:
     below = {file.path.removeprefix("src/lanline/").removesuffix(".py"): file for file in python("src/lanline")}
-    modules = [path for path in below if not path.endswith("__init__")]
+    # The face of a folder counts as a module of the folder's name where it does anything.
+    faces = {path.removesuffix("/__init__"): path for path in below if path.endswith("/__init__") and runs(below[path])}
+    modules = [*faces, *(path for path in below if not path.endswith("__init__"))]
+    below |= {face: below[path] for face, path in faces.items()}
     passive = [path for path in modules if not runs(below[path])]
     paths = [file.path.removeprefix("tests/").removesuffix(".py") for file in python("tests")]
     tests = [path for path in paths if path.rpartition("/")[2].startswith("test_")]

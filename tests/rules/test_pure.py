@@ -22,7 +22,7 @@ PURE_MODULES = (
     *(f"lanline.{name}" for name in ("errors", "roles", "address", "limits", "clean", "console", "translation")),
     *(f"lanline.room.{name}" for name in ("keys", "roster", "policy", "audit", "paths")),
     "lanline.transport.sockets",
-    "lanline.transport.multicast",
+    "lanline.transport.udp.multicast",
     "lanline.link.blocking",
 )
 SLOW_TO_LOAD = ("asyncio", "uvloop", "ssl", "cryptography", "rich")

@@ -10,9 +10,9 @@ import pytest
 from lanline.address import Address
 from lanline.errors import ConnectFailed, ListenFailed
 from lanline.transport.binding import bind
-from lanline.transport.datagrams import open_connected
 from lanline.transport.scopes import wrong_scope
 from lanline.transport.sockets import connect
+from lanline.transport.udp.datagrams import open_connected
 
 
 def test_a_link_local_address_without_an_interface_is_told_which_there_are() -> None:

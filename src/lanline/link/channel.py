@@ -2,7 +2,7 @@
 
 Here stands what all channels share: the queue of received messages, its one receiver, how a channel ended, and its
 figures. What a message is on the wire, and how it gets there, is the matter of `streamchannel.py` (a framing over a
-stream of bytes) and `datagramchannel.py` (one datagram is one message).
+stream of bytes) and `datagrams/channel.py` (one datagram is one message).
 
 Two rules. Messages that have come are received before the error that ended the channel. Nothing waits in the queue
 without a bound: whoever fills it sets `_is_full` when it has stopped its source, and is told of each message taken

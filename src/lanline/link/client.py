@@ -14,7 +14,7 @@ from lanline.framing.base import Framing
 from lanline.framing.raw import Raw
 from lanline.limits import LAN, Limits
 from lanline.link.channel import Channel
-from lanline.link.datagramchannel import connect_datagrams
+from lanline.link.datagrams.channel import connect_datagrams
 from lanline.link.guard import Anyone, Guard
 from lanline.link.link import Link
 from lanline.link.service import Endpoint, Service, collect

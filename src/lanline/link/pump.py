@@ -1,6 +1,6 @@
 """Drives a Session over an asyncio transport: bytes in, events out, one write per loop turn, one timer.
 
-The only place where a session, a socket and a clock meet under asyncio (`blockinglink.py` is its twin). It knows
+The only place where a session, a socket and a clock meet under asyncio (`blocking/link.py` is its twin). It knows
 nothing of services and rooms: it hands events to `handle`, in order. Rules:
 
 - One write per connection per loop turn: frames are collected and joined once. This is the largest single lever for

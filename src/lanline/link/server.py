@@ -23,7 +23,7 @@ from lanline.framing.base import Framing
 from lanline.framing.raw import Raw
 from lanline.limits import LAN, PLAIN, Limits
 from lanline.link.channel import Channel
-from lanline.link.datagramlistener import DatagramListener, is_datagrams, ports_of
+from lanline.link.datagrams.listener import DatagramListener, is_datagrams, ports_of
 from lanline.link.guard import Anyone, Guard
 from lanline.link.handlers import Handled, Handler, handler_of
 from lanline.link.link import Link
@@ -33,7 +33,7 @@ from lanline.session.session import Side
 from lanline.translation import _
 from lanline.transport import registry
 from lanline.transport.base import Arrival, Listener, ListenerStatistics
-from lanline.transport.udp import Answer
+from lanline.transport.udp.driver import Answer
 
 if TYPE_CHECKING:
     import ssl

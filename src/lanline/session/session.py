@@ -1,7 +1,7 @@
 """A session: many calls over one connection, as a plain object without socket, clock or randomness.
 
 Bytes and the time go in; bytes, events and a deadline come out. The same object runs under asyncio (`link/pump.py`),
-under a blocking socket (`link/blockinglink.py`) and in rooms of memory. After **every** call of a verb below, the
+under a blocking socket (`link/blocking/link.py`) and in rooms of memory. After **every** call of a verb below, the
 driver must send what `data_to_send()` gives, handle what `answers()` (if it gives askers) and `events()` give, and arm
 its timer for `next_deadline()`.
 

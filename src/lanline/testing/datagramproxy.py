@@ -23,8 +23,8 @@ from typing import Final, Self
 
 from lanline.address import Address
 from lanline.errors import LanlineError, UsageError
-from lanline.transport.datagrams import Place, open_bound, open_connected
-from lanline.transport.udp import UdpDriver
+from lanline.transport.udp.datagrams import Place, open_bound, open_connected
+from lanline.transport.udp.driver import UdpDriver
 
 _MOST_SENDERS: Final = 1024
 _MOST_LATE: Final = 1024

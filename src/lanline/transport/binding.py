@@ -77,7 +77,7 @@ def bind(address: Address, *, backlog: int = LAN.backlog, mode: int = socketfile
     if address.scheme == "mem":
         raise AddressError(_("{address} is within one process: there is no socket to bind").format(address=address))
     if address.scheme == "udp":
-        from lanline.transport.datagrams import open_bound  # here, not above: streams never need it
+        from lanline.transport.udp.datagrams import open_bound  # here, not above: streams never need it
 
         port = open_bound(address)
         return Bound(address, [port.address], [port.sock])

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from lanline.address import Address
     from lanline.framing.base import Framing
-    from lanline.link.blockingchannel import Channel
+    from lanline.link.blocking.channel import Channel
 
 _FIRST_PAUSE: Final = 0.1
 _LONGEST_PAUSE: Final = 1.0

@@ -18,8 +18,8 @@ from lanline.console import Painted
 from lanline.errors import AddressError, UsageError
 from lanline.room.paths import StateFolder
 from lanline.services.shout.words import shout
-from lanline.transport.hearing import Listener
-from lanline.transport.multicast import MAX_SHOUT_BYTES
+from lanline.transport.udp.hearing import Listener
+from lanline.transport.udp.multicast import MAX_SHOUT_BYTES
 
 SHOUT = (sys.executable, "-P", "-m", "lanline", "shout")
 

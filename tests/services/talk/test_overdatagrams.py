@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from tests.services.talk.hands import Hands
 
 from lanline.link.client import connect
-from lanline.link.datagramsocket import bind
+from lanline.link.datagrams.datagramsocket import bind
 from lanline.services.talk.events import How, Over
 from lanline.services.talk.overdatagrams import AnyPeer, DatagramTalk, OnePeer
 from lanline.services.talk.signals import Signals

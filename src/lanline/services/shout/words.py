@@ -16,13 +16,13 @@ from lanline.durations import parse_duration
 from lanline.errors import UsageError
 from lanline.link import blocking
 from lanline.translation import _
-from lanline.transport.multicast import MAX_SHOUT_BYTES, PORT, Delivery, address_to, send_everywhere, send_to
+from lanline.transport.udp.multicast import MAX_SHOUT_BYTES, PORT, Delivery, address_to, send_everywhere, send_to
 
 if TYPE_CHECKING:
     import argparse
 
     from lanline.console import Console
-    from lanline.link.datagram import Datagram
+    from lanline.link.datagrams.datagram import Datagram
     from lanline.room.paths import StateFolder
 
 _EXAMPLES: Final = """\

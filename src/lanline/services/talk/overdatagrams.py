@@ -14,7 +14,7 @@ from lanline.errors import (
     TransportError,
 )
 from lanline.link.channel import Channel
-from lanline.link.datagramsocket import DatagramSocket
+from lanline.link.datagrams.datagramsocket import DatagramSocket
 from lanline.services.talk.carrier import Carrier
 from lanline.services.talk.display import Display
 from lanline.services.talk.events import How, Noted, Over, Send

@@ -17,7 +17,7 @@ from lanline.services.talk.incoming import FramedIncoming
 from lanline.services.talk.lineends import LineEnds, Mode
 from lanline.services.talk.typist import Typed
 from lanline.translation import _
-from lanline.transport.undelivered import MAX_DATAGRAM_BYTES
+from lanline.transport.udp.undelivered import MAX_DATAGRAM_BYTES
 
 _MAX_SPEAKERS: Final = 1024
 """Speakers whose line ends are remembered; beyond it the longest silent is forgotten."""

@@ -168,7 +168,7 @@ class _Desk:
             return await self._carry(partner, talk)
 
     async def _listen_datagrams(self) -> Over:
-        from lanline.link.datagramsocket import bind
+        from lanline.link.datagrams.datagramsocket import bind
         from lanline.services.talk.overdatagrams import AnyPeer, DatagramTalk
 
         async with bind(self._settings.address) as socket:

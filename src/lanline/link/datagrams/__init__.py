@@ -1,0 +1,1 @@
+"""Channels, sockets and shouts over datagrams, under asyncio."""

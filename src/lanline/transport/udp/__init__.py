@@ -1,0 +1,1 @@
+"""UDP: sockets, the asyncio driver, refusals, broadcast and multicast."""
