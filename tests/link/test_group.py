@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from lanline.address import Address
-from lanline.errors import BufferFull, ChannelBroken, MessageTooLarge, TextNotBytes, UsageError
+from lanline.errors import BufferFull, ChannelBroken, DatagramRefused, MessageTooLarge, TextNotBytes, UsageError
 from lanline.framing.base import Framing
 from lanline.framing.length import LengthPrefixed
 from lanline.framing.lines import Lines
@@ -19,6 +19,7 @@ from lanline.framing.raw import Raw
 from lanline.limits import LAN, Limits
 from lanline.link.channel import Channel
 from lanline.link.client import connect
+from lanline.link.datagrams.channel import DatagramChannel
 from lanline.link.group import Group
 from lanline.link.server import serve
 from lanline.link.streamchannel import StreamChannel
@@ -251,5 +252,31 @@ def test_a_flood_of_messages_does_not_wait_for_the_end_of_the_turn(mem: str, run
             while got < 100_000:
                 got += len(await room.near[0].receive())
             assert got == 100_000
+
+    run_once(main())
+
+
+def test_what_is_too_large_for_a_datagram_goes_to_nobody(run_once: Run[Any]) -> None:
+    async def main() -> None:
+        async with _room("tcp://127.0.0.1:0", 1, Raw()) as (room, _), connect("udp://127.0.0.1:9") as datagrams:
+            room.group.add(datagrams)
+            with pytest.raises(MessageTooLarge):
+                room.group.send(bytes(65_508))
+            assert room.group.statistics().sent_messages == 0
+            room.group.send(b"small")
+            assert await room.near[0].receive() == b"small"
+
+    run_once(main())
+
+
+def test_a_message_that_a_refusal_kept_from_being_sent_is_counted_as_lost(run_once: Run[Any]) -> None:
+    async def main() -> None:
+        async with connect("udp://127.0.0.1:9") as datagrams:
+            group = Group()
+            group.add(datagrams)
+            assert isinstance(datagrams, DatagramChannel)
+            datagrams.fell_short(DatagramRefused("nobody listens"))
+            group.send(b"one")
+            assert (group.statistics().lost_messages, datagrams.statistics().sent_messages) == (1, 0)
 
     run_once(main())

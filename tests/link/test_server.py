@@ -272,3 +272,60 @@ def test_a_server_that_accepts_no_more_goes_on_with_those_it_serves() -> None:
                 assert await channel.receive() == b"after"
 
     asyncio.run(main())
+
+
+def test_closing_that_is_cancelled_still_ends_handlers_and_gives_every_port_back() -> None:
+    ended: list[str] = []
+
+    async def waits(channel: Channel) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append("cancelled")
+
+    async def main() -> None:
+        async with asyncio.timeout(PATIENCE):
+            server = serve(waits, "tcp://127.0.0.1:0", "udp://127.0.0.1:0", limits=PLAIN._replace(drain=2 * PATIENCE))
+            await server.start()
+            places = list(server.addresses)
+            async with connect(places[0]), connect(places[1]) as datagrams:
+                await datagrams.send(b"hello")
+                await until(lambda: server.statistics().peers == 2)
+                closing = asyncio.get_running_loop().create_task(server.close())
+                await asyncio.sleep(0)
+                closing.cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await closing
+            assert ended == ["cancelled"] * 2
+            await server.wait_closed()
+            for place in places:
+                async with serve(waits, place):
+                    continue
+
+    asyncio.run(main())
+
+
+def test_a_service_that_fails_to_stop_keeps_no_other_from_stopping(mem: str, run_once: Run[Any]) -> None:
+    notes: list[str] = []
+
+    class One(Service):
+        name = "one"
+
+        async def on_stop(self) -> None:
+            notes.append("one stopped")
+
+    class Two(Service):
+        name = "two"
+
+        async def on_stop(self) -> None:
+            raise KeyError("two")
+
+    async def main() -> None:
+        server = serve([One(), Two()], mem)
+        await server.start()
+        with pytest.raises(KeyError):
+            await server.close()
+        assert notes == ["one stopped"]
+        await server.wait_closed()
+
+    run_once(main())

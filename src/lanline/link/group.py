@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from lanline.errors import BufferFull, ChannelError, TransportError
+from lanline.errors import BufferFull, ChannelError, DatagramRefused, TransportError
 from lanline.framing.base import Framing, as_bytes
 from lanline.link.channel import Channel
 from lanline.link.streamchannel import StreamChannel
@@ -35,7 +35,8 @@ class GroupStatistics:
     """Members cut off because they took too little."""
 
     lost_messages: int
-    """Messages that a member over datagrams did not get, as the system had no room for them."""
+    """Messages that a member over datagrams did not get, as the system had no room for them, or had just told that an
+    earlier one was refused or found no way there."""
 
 
 class Group:
@@ -99,6 +100,8 @@ class Group:
         """
         message = as_bytes(message)
         encoded = [(streams, streams.framing.encode(message)) for streams in self._streams.values()]
+        if len(self._members) > sum(len(streams.members) for streams, _ in encoded):
+            self._send_datagrams(message, skip)  # first: it is here that a message may be too large for a datagram
         self._sent_messages += 1
         for streams, data in encoded:
             streams.collect(data, skip)
@@ -107,8 +110,6 @@ class Group:
         if encoded and not self._flush_is_due:
             self._flush_is_due = True
             asyncio.get_running_loop().call_soon(self._flush)
-        if len(self._members) > sum(len(streams.members) for streams, _ in encoded):
-            self._send_datagrams(message, skip)
 
     def statistics(self) -> GroupStatistics:
         """Figures, as they are now."""
@@ -124,9 +125,9 @@ class Group:
             if streams is None and channel is not skip:
                 try:
                     channel.send_now(message)
-                except BufferFull:
+                except (BufferFull, DatagramRefused, TransportError):
                     self._lost_messages += 1
-                except (ChannelError, TransportError):
+                except ChannelError:
                     continue  # it is told to whoever uses that channel; it leaves when it is gone
 
 

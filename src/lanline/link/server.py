@@ -12,6 +12,7 @@ import logging
 import os
 import socket
 from collections.abc import Iterable, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -140,23 +141,23 @@ class Server:
     async def close(self, *, drain: float | None = None) -> None:
         """Stops accepting, gives calls and handlers `drain` seconds to finish (`limits.drain` by default), then cancels
         them. Nothing is left running when it returns, but for the handler that calls it: who serves one partner and
-        then stops closes the server in the handler, and the end of the `async with` block waits for that one."""
+        then stops closes the server in the handler, and the end of the `async with` block waits for that one.
+
+        Cancelled, it cancels the handlers at once, and goes on with what is left to do before it ends."""
         wait = self._limits.drain if drain is None else drain
-        for listener in self._listeners:
-            await listener.close()
-        await asyncio.gather(*(link.drain(wait) for link in (*self._links, *self._leaving)))
-        own = asyncio.current_task()
-        if others := self._tasks - {own}:
-            await asyncio.wait(others, timeout=wait)
-            left = self._tasks - {own}
-            for task in left:
-                task.cancel()
-            await asyncio.gather(*left, return_exceptions=True)
-        for one in self._datagrams:
-            await one.release()  # not before: handlers send their last words through the socket they share
-        while self._started:
-            await self._started.pop().on_stop()
-        self._closed.set()
+        async with AsyncExitStack() as steps:  # the last one first; each is taken whatever becomes of those before it
+            steps.callback(self._closed.set)
+            while self._started:
+                steps.push_async_callback(self._started.pop(0).on_stop)
+            for one in self._datagrams:
+                steps.push_async_callback(one.release)  # handlers send their last words through the socket they share
+            steps.push_async_callback(self._end_handlers)
+            self.stop_accepting()
+            for listener in self._listeners:
+                await listener.close()
+            await asyncio.gather(*(link.drain(wait) for link in (*self._links, *self._leaving)))
+            if others := self._tasks - {asyncio.current_task()}:
+                await asyncio.wait(others, timeout=wait)
 
     async def wait_closed(self) -> None:
         """Waits until `close` was called, from here or elsewhere: serves for ever."""
@@ -171,6 +172,12 @@ class Server:
     ) -> None:
         """Closes it; at once when the block failed."""
         await self.close(drain=0.0 if error is not None else None)
+
+    async def _end_handlers(self) -> None:
+        left = self._tasks - {asyncio.current_task()}
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
 
     async def _listen_to_datagrams(self, address: Address | socket.socket) -> None:
         if self._handler is None:

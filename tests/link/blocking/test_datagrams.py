@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import select
 import socket
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -239,3 +240,18 @@ def test_a_waiting_handler_wakes_when_its_channel_is_shut() -> None:
             until(lambda: channel._turns.is_receiving)
             channel.abort()
             assert isinstance(receiving.outcome(), ChannelClosed)
+
+
+def test_a_message_that_another_thread_takes_out_by_closing_is_no_failure() -> None:
+    class Emptied(deque[bytes]):
+        def popleft(self) -> bytes:
+            if self:
+                channel.close()
+                channel.take_unserved()
+            return super().popleft()
+
+    with _sender_and_peer() as (channel, _, _):
+        channel._messages = Emptied()
+        channel.heard(b"one", b"")
+        with pytest.raises(ChannelClosed):
+            channel.receive(timeout=PATIENCE)

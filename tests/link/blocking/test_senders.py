@@ -14,6 +14,7 @@ from lanline.address import Address
 from lanline.errors import ChannelEnded, DatagramRefused
 from lanline.limits import PLAIN
 from lanline.link import blocking
+from lanline.link.blocking import datagrams as blockingdatagrams
 from lanline.link.blocking import senders as blockingsenders
 from lanline.link.blocking.channel import Channel
 
@@ -292,3 +293,26 @@ def test_a_cut_datagram_never_reaches_the_handler() -> None:
         with pytest.raises(OSError, match="too long"):
             asker.send(bytes(65_508))
         assert len(_asked(asker, bytes(65_507))) == 65_507
+
+
+def test_a_sender_whose_datagrams_are_dropped_is_not_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(blockingdatagrams, "WAITING_BYTES", 100)
+    may_end, channels = threading.Event(), list[Channel]()
+
+    def busy(channel: Channel) -> None:
+        channels.append(channel)
+        may_end.wait(PATIENCE)
+
+    with blocking.serve(busy, UDP, limits=PLAIN._replace(max_connections=2)) as server:
+        with _asker(server) as first, _asker(server) as second, _asker(server) as third:
+            for count, sock in enumerate([first, second], 1):
+                sock.send(b"x")
+                until(lambda count=count: len(channels) == count)  # type: ignore[misc]
+            first.send(bytes(50))
+            dropped = channels[0].statistics
+            until(lambda: getattr(dropped(), "dropped_messages", 0))
+            third.send(b"x")
+            until(lambda: len(channels) == 3)
+            assert channels[0].ended_by is None
+            assert "made way" in str(channels[1].ended_by)
+        may_end.set()

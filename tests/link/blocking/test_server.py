@@ -474,3 +474,37 @@ def test_what_cannot_be_served_is_said_at_once(
 def test_tls_without_a_certificate_is_refused() -> None:
     with pytest.raises(UsageError, match="without a certificate"):
         blocking.serve(upper, "tls://127.0.0.1:0").start()
+
+
+def test_a_context_that_is_not_for_servers_fails_each_handshake_and_keeps_nothing(
+    room: Room, caplog: pytest.LogCaptureFixture
+) -> None:
+    with blocking.serve(upper, TCP, tls=room.connecting()) as server:
+        with _client(server) as client:
+            assert read_all(client) == b""
+        until(lambda: server.statistics().peers == 0)
+        assert server.statistics().failed_handshakes == 1
+    assert "TLS handshake" in caplog.text and "left behind" not in caplog.text
+
+
+def test_a_server_that_could_not_start_can_be_closed_and_leaves_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        server = blocking.serve(upper, "udp://127.0.0.1:0", f"tcp://127.0.0.1:{taken.getsockname()[1]}")
+        with pytest.raises(ListenFailed):
+            server.start()
+        server.close()
+        server.wait_closed()
+    before, start = threading.active_count(), threading.Thread.start
+
+    def starts_one(thread: threading.Thread) -> None:
+        if thread.name == "lanline datagrams":
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", starts_one)
+    server = blocking.serve(upper, TCP, "udp://127.0.0.1:0")
+    with pytest.raises(RuntimeError, match="start new thread"):
+        server.start()
+    assert threading.active_count() == before
+    with pytest.raises(ConnectFailed):
+        blocking.connect(server.addresses[0])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
+from threading import Lock
 
 import pytest
 
@@ -49,3 +51,28 @@ def test_a_second_receiver_is_a_mistake_and_a_second_sender_waits_its_time() -> 
     assert not turns.begin_sending(-1.0)
     assert not turns.begin_sending(0.01)
     turns.end_sending()
+
+
+class _LeftMeanwhile:
+    """A lock whose owner gives it back in the moment after somebody has found it taken."""
+
+    def __init__(self, leave: Callable[[], None]) -> None:
+        self._lock = Lock()
+        self._leave = leave
+        self.locked, self.release = self._lock.locked, self._lock.release
+
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
+        """As a lock's."""
+        is_taken = self._lock.acquire(blocking, timeout)
+        if not is_taken:
+            self._leave()
+        return is_taken
+
+
+def test_who_leaves_while_another_looks_whether_to_close_costs_no_descriptor() -> None:
+    closed: list[str] = []
+    turns = Turns(lambda: closed.append("closed"))
+    turns._sending = _LeftMeanwhile(turns.end_sending)  # type: ignore[assignment]  # a lock but for the moment
+    assert turns.begin_sending(None)
+    turns.finish()
+    assert closed == ["closed"]

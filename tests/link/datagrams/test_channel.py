@@ -342,3 +342,18 @@ def test_the_serving_side_answers_from_the_address_that_was_asked(run: Run[Any])
                     assert await asyncio.get_running_loop().sock_recv(bare.sock, 100) == str(asked).encode()
 
     run(main())
+
+
+def test_closing_that_is_cancelled_still_closes(run: Run[Any]) -> None:
+    async def main() -> None:
+        async with with_peer() as (channel, _):
+            channel._driver._unsent.append((b"kept back by a busy network", None, b""))
+            closing = asyncio.get_running_loop().create_task(channel.close())
+            await asyncio.sleep(0)
+            assert not channel.is_gone
+            closing.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await closing
+            await channel.wait_gone()
+
+    run(main())

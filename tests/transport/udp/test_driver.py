@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from lanline.address import Address
-from lanline.errors import BufferFull, ChannelClosed, DatagramRefused, DatagramTruncated, LanlineError
+from lanline.errors import BufferFull, ChannelClosed, DatagramRefused, DatagramTruncated, LanlineError, TextNotBytes
 from lanline.testing.room import until
 from lanline.transport.udp.datagrams import Place, open_bound, open_connected
 from lanline.transport.udp.driver import MAX_UNSENT, UdpDriver
@@ -246,5 +246,28 @@ def test_whoever_is_handed_a_datagram_may_close_the_socket(run: Run[Any]) -> Non
             await until(lambda: driver.is_closed)
             await asyncio.sleep(0)
         assert got == [b"x"]
+
+    run(main())
+
+
+def test_what_is_no_bytes_is_refused_at_once_though_others_wait(run: Run[Any]) -> None:
+    async def main() -> None:
+        sock = _BusySocket(type=socket.SOCK_DGRAM)
+        sock.bind(("127.0.0.1", 0))
+        driver = Shelf().driver(UdpSocket(sock, max_datagram_bytes=100))
+        with open_bound(LOOPBACK) as peer:
+            place = peer.sock.getsockname()
+            sock.busy_with = errno.EAGAIN
+            changing = bytearray(b"first")
+            driver.send(changing, place)  # type: ignore[arg-type]
+            changing[:] = b"later"
+            with pytest.raises(TextNotBytes):
+                driver.send("text", place)  # type: ignore[arg-type]
+            with pytest.raises(TypeError):
+                driver.send([1], place)  # type: ignore[arg-type]
+            driver.send(b"second", place)
+            sock.busy_with = 0
+            await driver.close(drain=5)
+            assert [peer.receive().message for _ in range(2)] == [b"first", b"second"]
 
     run(main())

@@ -254,7 +254,10 @@ class SenderChannel(DatagramChannel):
 
     def receive(self, *, timeout: float | None = None) -> bytes:
         """See `Channel.receive`."""
-        message = super().receive(timeout=timeout)
+        try:
+            message = super().receive(timeout=timeout)
+        except IndexError as error:  # it was there, and another thread has closed and taken it out
+            raise ChannelClosed(_("this side has closed the channel already")) from error
         with self._inbox:
             self._waiting_bytes -= len(message) + MESSAGE_BYTES
         return message

@@ -141,9 +141,9 @@ class Senders:
         with self._lock:  # while it is held, nobody leaves: what a channel is given here, it or its successor serves
             known = self._channels.get(received.sender)
             if known is not None:
-                if known[0].heard(received.message, received.came_to):
-                    self._channels[received.sender] = known[0], now
-                    self._channels.move_to_end(received.sender)
+                known[0].heard(received.message, received.came_to)
+                self._channels[received.sender] = known[0], now  # dropped or not: it is not silent
+                self._channels.move_to_end(received.sender)
                 return
         if len(self._unfinished) >= self._limits.max_connections and not self._make_way():
             self.refused += 1

@@ -157,15 +157,15 @@ class Server:
         try:
             for wanted in self._wanted:
                 self._bind(wanted)
+            listening = [sock for bound in self._bound for sock in bound.sockets]
+            if listening:
+                self._acceptor = Acceptor(listening, self._accepted)
+                self._begin("accept", self._acceptor.run)
+            for senders in self._senders:
+                self._begin("datagrams", senders.run)
         except BaseException:
-            self._give_back()
+            self.close(drain=0.0)
             raise
-        listening = [sock for bound in self._bound for sock in bound.sockets]
-        if listening:
-            self._acceptor = Acceptor(listening, self._accepted)
-            self._begin("accept", self._acceptor.run)
-        for senders in self._senders:
-            self._begin("datagrams", senders.run)
         return self
 
     def wait_closed(self) -> None:
@@ -341,15 +341,15 @@ class Server:
         """The stream after its TLS handshake; None when that came to nothing, and everything is closed."""
         from lanline.transport.tlswire import TlsWire  # here, not above: plain servers never need ssl
 
-        wire = TlsWire(sock, tls, is_serving=True)
         try:
+            wire = TlsWire(sock, tls, is_serving=True)
             wire.shake_hands(client.since + self._limits.handshake)
-        except OSError as error:
+        except (OSError, ValueError) as error:  # ValueError: of a context that is not for servers
             self._failed_handshakes += 1
             why = "it took too long" if isinstance(error, TimeoutError) else tls_words(error)
             self._quiet.warn("handshake", f"TLS handshake with {peer} failed: {why}", time.monotonic())
             self._leave(client)
-            wire.close()
+            sock.close()
             return None
         with self._lock:
             self._ledger.welcome(client, None)

@@ -72,7 +72,9 @@ class Turns:
         self._close_when_unused()
 
     def _close_when_unused(self) -> None:
-        if self._receiving.acquire(blocking=False):
+        """Leaves it to the thread that is still inside, if there is one. It may have left meanwhile, and have left this
+        to us, as it found the turn to receive taken: so it is looked at again when that turn is given back."""
+        while self._close is not None and self._receiving.acquire(blocking=False):
             try:
                 if self._sending.acquire(blocking=False):
                     try:
@@ -83,3 +85,5 @@ class Turns:
                         self._sending.release()
             finally:
                 self._receiving.release()
+            if self._sending.locked():
+                return

@@ -154,11 +154,12 @@ class DatagramChannel(Channel):
 
     async def close(self) -> None:
         """Closes, once the system has taken what was sent, or after `limits.drain` seconds. The peer is not told."""
-        is_own = self._leave is None
-        if is_own:
-            self._close_here()
-            await self._driver.close(drain=self._limits.drain)
-        self._finish()
+        try:
+            if self._leave is None:
+                self._close_here()
+                await self._driver.close(drain=self._limits.drain)
+        finally:
+            self._finish()
 
     def abort(self) -> None:
         """Closes at once."""

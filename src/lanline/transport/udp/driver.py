@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from lanline.address import Address
-from lanline.errors import BufferFull, ChannelClosed, DatagramTruncated, LanlineError
+from lanline.errors import BufferFull, ChannelClosed, DatagramTruncated, LanlineError, TextNotBytes
 from lanline.translation import _
 from lanline.transport.quiet import QuietLog
 from lanline.transport.udp.readiness import Readiness
@@ -145,7 +145,12 @@ class UdpDriver:
                     max_unsent=MAX_UNSENT
                 )
             )
-        self._unsent.append((message, to, came_to))
+        else:
+            given: object = message  # its type forbids text, and beginners send it all the same
+            if isinstance(given, str):
+                raise TextNotBytes
+        # A copy of what can change; and TypeError now for what holds no bytes, not when its turn comes.
+        self._unsent.append((bytes(memoryview(message)), to, came_to))
 
     @property
     def has_room(self) -> bool:
