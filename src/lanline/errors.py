@@ -131,7 +131,7 @@ class TextNotBytes(UsageError, TypeError):
     """
 
     def __init__(self) -> None:
-        super().__init__("a message is bytes, not str: write text.encode() to turn text into bytes")
+        super().__init__(_("a message is bytes, not str: write text.encode() to turn text into bytes"))
 
 
 class ProtocolError(LanlineError):
@@ -158,11 +158,15 @@ class MessageTooLarge(RemoteProtocolError):
     Args:
         size_bytes: size of the message as far as it is known.
         limit_bytes: the limit in force.
-        what: what is too large, as a noun.
+        what: what is too large, as a noun; empty for a message.
+        advice: as for every error.
     """
 
-    def __init__(self, size_bytes: int, limit_bytes: int, what: str = "message") -> None:
-        super().__init__(f"{what} of {size_bytes} bytes, limit {limit_bytes} bytes")
+    def __init__(self, size_bytes: int, limit_bytes: int, what: str = "", *, advice: str | None = None) -> None:
+        text = _("{what} of {size_bytes} bytes, limit {limit_bytes} bytes").format(
+            what=what or _("message"), size_bytes=size_bytes, limit_bytes=limit_bytes
+        )
+        super().__init__(text, advice=advice)
         self.size_bytes = size_bytes
         self.limit_bytes = limit_bytes
 
@@ -179,7 +183,8 @@ class EndedInMessage(RemoteProtocolError):
     """
 
     def __init__(self, kept_bytes: int) -> None:
-        super().__init__(f"the stream ended in the middle of a message, after {kept_bytes} bytes of it")
+        text = _("the stream ended in the middle of a message, after {kept_bytes} bytes of it")
+        super().__init__(text.format(kept_bytes=kept_bytes))
         self.kept_bytes = kept_bytes
 
 
@@ -196,7 +201,8 @@ class DatagramTruncated(RemoteProtocolError):
     """
 
     def __init__(self, limit_bytes: int, sender: str) -> None:
-        super().__init__(f"a datagram from {sender} was longer than {limit_bytes} bytes, the limit here")
+        text = _("a datagram from {sender} was longer than {limit_bytes} bytes, the limit here")
+        super().__init__(text.format(sender=sender, limit_bytes=limit_bytes))
         self.limit_bytes = limit_bytes
         self.sender = sender
 
@@ -299,7 +305,8 @@ class ShortSend(ChannelError, TimeoutError):
     """
 
     def __init__(self, sent_bytes: int, size_bytes: int) -> None:
-        super().__init__(f"{sent_bytes} of {size_bytes} bytes were sent before the time was over")
+        text = _("{sent_bytes} of {size_bytes} bytes were sent before the time was over")
+        super().__init__(text.format(sent_bytes=sent_bytes, size_bytes=size_bytes))
         self.sent_bytes = sent_bytes
         self.size_bytes = size_bytes
 

@@ -16,6 +16,7 @@ from typing import ClassVar
 
 from lanline.errors import MessageTooLarge, UsageError
 from lanline.framing.base import StreamDecoder, as_bytes, check_limit
+from lanline.translation import _
 
 # From about this length on, finding the lines of a chunk one by one is faster than splitting it: `find` for one
 # byte is memchr, `split` looks at each byte. The first line of a chunk decides for all of it.
@@ -140,7 +141,7 @@ class LinesDecoder(StreamDecoder):
     def _keep(self, piece: bytes, border: bytes) -> None:
         size = self._pieces.size + len(piece)
         if size > self._tail_limit:
-            self.error = MessageTooLarge(size, self._limit, "unfinished line")
+            self.error = MessageTooLarge(size, self._limit, _("unfinished line"))
             return
         self._pieces.add(piece)
         self._edge = border[-self._edge_bytes :] if self._edge_bytes else b""
@@ -151,7 +152,7 @@ class LinesDecoder(StreamDecoder):
             return False
         for index, message in enumerate(messages):
             if len(message) > self._limit:
-                self.error = MessageTooLarge(len(message), self._limit, "line")
+                self.error = MessageTooLarge(len(message), self._limit, _("line"))
                 del messages[index:]
                 break
         return True

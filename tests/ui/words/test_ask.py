@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import io
+import os
+import socket
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from tests.ui.peers import free_port, keeping, tcp_peer
 from tests.ui.recording import Recording
+from tests.ui.terminal import environment
 
-from lanline.errors import ConnectFailed, UsageError
+from lanline.errors import ConnectFailed, MessageTooLarge, UsageError
 from lanline.room.paths import StateFolder
 from lanline.ui.asker import NoAnswer
 from lanline.ui.words.ask import ask
@@ -149,3 +153,27 @@ def test_what_makes_no_sense_is_answered_before_anything_is_sent(arguments: list
 def test_a_name_that_does_not_resolve_is_said() -> None:
     with pytest.raises(ConnectFailed, match=r"does not resolve|could not be resolved"):
         ask(["tcp://nobody.invalid:9000", "x"], Recording(), FOLDER)
+
+
+@pytest.mark.parametrize("size", [65_508, 70_000])
+def test_what_fits_into_no_datagram_is_told_with_an_advice_that_helps(size: int) -> None:
+    with pytest.raises(MessageTooLarge, match=f"datagram of {size} bytes, limit 65507 bytes") as refused:
+        _ask("udp://127.0.0.1:1", "x" * size)
+    assert refused.value.advice == "send it in parts (1,200 bytes pass every network), or over tcp."
+
+
+def test_what_is_said_of_a_datagram_or_a_silence_is_said_in_the_readers_language() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+        silent.bind(("127.0.0.1", 0))
+        for words, english in (
+            (("udp://127.0.0.1:1", "x" * 70_000), "limit 65507 bytes"),
+            ((f"udp://127.0.0.1:{silent.getsockname()[1]}", "x", "--wait", "0"), "no answer from"),
+        ):
+            command = [sys.executable, "-P", "-m", "lanline", "ask", *words]
+            for language, is_english in (("en", True), ("zh_CN", False)):
+                settings = environment(HOME=os.environ["HOME"], LANGUAGE=language, LC_ALL="C.UTF-8")
+                done = subprocess.run(command, capture_output=True, text=True, env=settings, timeout=30, check=False)
+                assert done.returncode == 1
+                assert (english in done.stderr, "bytes" in done.stderr or "no answer" in done.stderr) == (
+                    is_english,
+                ) * 2

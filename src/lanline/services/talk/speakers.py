@@ -17,7 +17,7 @@ from lanline.services.talk.incoming import FramedIncoming
 from lanline.services.talk.lineends import LineEnds, Mode
 from lanline.services.talk.typist import Typed
 from lanline.translation import _
-from lanline.transport.udp.undelivered import MAX_DATAGRAM_BYTES
+from lanline.transport.udp.undelivered import MAX_DATAGRAM_BYTES, SMALLER_DATAGRAMS
 
 _MAX_SPEAKERS: Final = 1024
 """Speakers whose line ends are remembered; beyond it the longest silent is forgotten."""
@@ -107,7 +107,7 @@ class Speakers:
         self._long_bytes += len(typed.data)
         if not typed.is_whole:
             return []
-        error = MessageTooLarge(self._long_bytes, MAX_DATAGRAM_BYTES, "datagram")
+        error = MessageTooLarge(self._long_bytes, MAX_DATAGRAM_BYTES, _("datagram"), advice=SMALLER_DATAGRAMS)
         self._long_bytes = 0
         return [Noted("unsent", _("not sent: {reason}").format(reason=error))]
 

@@ -31,6 +31,9 @@ MAX_DATAGRAM_BYTES: Final = 65_507
 MAX_DATAGRAM_BYTES_IPV6: Final = 65_527
 """Over IPv6 the length does not count the header (RFC 8200)."""
 
+SMALLER_DATAGRAMS: Final = _("send it in parts (1,200 bytes pass every network), or over tcp.")
+"""Advice for what fits into no datagram: no limit of ours is in the way, and none can be raised."""
+
 IS_LINUX: Final = sys.platform == "linux"
 
 # linux/in.h and linux/in6.h; the socket module of Python 3.11 does not name them.
@@ -46,36 +49,36 @@ _CONTROL_BYTES: Final = 512
 
 _SENTENCES: Final[dict[int, tuple[str, str]]] = {
     errno.EHOSTUNREACH: (
-        "a datagram to {p} did not arrive: no machine answers at that address",
-        "check that the machine is on, that the address is right, and that no firewall is in between.",
+        _("a datagram to {p} did not arrive: no machine answers at that address"),
+        _("check that the machine is on, that the address is right, and that no firewall is in between."),
     ),
     errno.ENETUNREACH: (
-        "a datagram to {p} was not sent: this machine has no route to that network",
-        "check the cable or the wireless network, and the address.",
+        _("a datagram to {p} was not sent: this machine has no route to that network"),
+        _("check the cable or the wireless network, and the address."),
     ),
     errno.ENETDOWN: (
-        "a datagram to {p} was not sent: the network is down",
-        "check the cable or the wireless network.",
+        _("a datagram to {p} was not sent: the network is down"),
+        _("check the cable or the wireless network."),
     ),
     errno.EACCES: (
-        "a datagram to {p} was not sent: permission denied",
-        "an address that means all machines of a network is for lanline shout; else look for a local firewall rule.",
+        _("a datagram to {p} was not sent: permission denied"),
+        _("an address that means all machines of a network is for lanline shout; else look for a local firewall rule."),
     ),
     errno.EPERM: (
-        "a datagram to {p} was not sent: this system does not allow it",
-        "look for a local firewall rule or a sandbox around this program.",
+        _("a datagram to {p} was not sent: this system does not allow it"),
+        _("look for a local firewall rule or a sandbox around this program."),
     ),
     errno.EADDRNOTAVAIL: (
-        "a datagram to {p} was not sent: no address of this machine fits",
-        "check the address, and its scope where it begins with fe80.",
+        _("a datagram to {p} was not sent: no address of this machine fits"),
+        _("check the address, and its scope where it begins with fe80."),
     ),
     errno.EINVAL: (
-        "a datagram to {p} was not sent: that address cannot be reached from where this socket is bound",
-        "bind to * or to an address of that network, and give an address that begins with fe80 its scope, %eth0.",
+        _("a datagram to {p} was not sent: that address cannot be reached from where this socket is bound"),
+        _("bind to * or to an address of that network, and give an address that begins with fe80 its scope, %eth0."),
     ),
     errno.ENOPROTOOPT: (
-        "a datagram to {p} did not arrive: that machine does not speak UDP",
-        "check the address.",
+        _("a datagram to {p} did not arrive: that machine does not speak UDP"),
+        _("check the address."),
     ),
 }
 
@@ -124,8 +127,9 @@ def translate_undelivered(peer: str, number: int) -> LanlineError:
     """
     if number in (errno.ECONNREFUSED, errno.ECONNRESET):  # Windows says reset for the same thing
         return DatagramRefused(_("nobody listens at {peer}: a datagram was refused").format(peer=peer))
-    sentence, advice = _SENTENCES.get(number, ("a datagram to {p} was not delivered: " + os.strerror(number), None))
-    return TransportError(sentence.format(p=peer), advice=advice)
+    default = (_("a datagram to {p} was not delivered: {error}"), None)
+    sentence, advice = _SENTENCES.get(number, default)
+    return TransportError(sentence.format(p=peer, error=os.strerror(number)), advice=advice)
 
 
 def too_large(sock: socket.socket, size_bytes: int, to: Place | None) -> MessageTooLarge:
@@ -134,4 +138,4 @@ def too_large(sock: socket.socket, size_bytes: int, to: Place | None) -> Message
     limit = MAX_DATAGRAM_BYTES_IPV6 if is_ipv6 else MAX_DATAGRAM_BYTES
     if size_bytes <= limit:
         limit = min(limit, sock.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF))
-    return MessageTooLarge(size_bytes, limit, "datagram")
+    return MessageTooLarge(size_bytes, limit, _("datagram"), advice=SMALLER_DATAGRAMS)
