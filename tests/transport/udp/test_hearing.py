@@ -14,9 +14,13 @@ import threading
 import pytest
 
 from lanline.address import Address
-from lanline.errors import ChannelClosed, ListenFailed
+from lanline.errors import ChannelClosed, ListenFailed, TransportError
+from lanline.transport.interfaces import Interface
 from lanline.transport.udp.hearing import Listener
 from lanline.transport.udp.multicast import send_to
+
+IP_RECVERR = 11
+"""linux/in.h: an unconnected socket is told of refusals too."""
 
 
 def test_what_is_sent_to_one_address_is_heard_with_its_sender() -> None:
@@ -88,3 +92,40 @@ def test_a_wake_up_ends_the_wait_in_another_thread() -> None:
         assert told == ["this side has closed the socket already"]
         with pytest.raises(ChannelClosed):
             listener.receive(0)
+
+
+def test_interfaces_that_cannot_be_listed_and_errors_of_the_network_are_told_and_it_goes_on(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none() -> list[Interface]:
+        raise TransportError("too many open files")
+
+    with Listener(0) as listener:
+        known = listener.interfaces
+        monkeypatch.setattr("lanline.transport.udp.hearing.interfaces", none)
+        for _ in range(2):
+            listener.looks_at = 0.0
+            assert listener.take() is None
+        assert listener.interfaces == known
+        assert [record.getMessage() for record in caplog.records] == [
+            f"shouts at port {listener.port}: new interfaces are not listened to: too many open files"
+        ]
+        send_to(b"x", Address("udp", "127.0.0.1", listener.port))
+        assert listener.receive(5.0).message == b"x"
+
+
+def test_an_error_of_the_network_is_told_and_the_next_datagram_is_heard(caplog: pytest.LogCaptureFixture) -> None:
+    with Listener(0) as listener:
+        first = socket.socket(fileno=os.dup(listener.filenos()[0]))
+        with first:
+            first.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 1)
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as gone:
+                gone.bind(("127.0.0.1", 0))
+                nobody = gone.getsockname()
+            first.sendto(b"to nobody", nobody)
+            assert listener.take() is None
+        assert [record.getMessage() for record in caplog.records] == [
+            f"shouts at port {listener.port}: a datagram was not received: Connection refused"
+        ]
+        send_to(b"x", Address("udp", "127.0.0.1", listener.port))
+        assert listener.receive(5.0).message == b"x"

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import logging
 import math
 import select
 import socket
@@ -25,9 +26,11 @@ from lanline.errors import ChannelClosed, TransportError
 from lanline.translation import _
 from lanline.transport.failures import translate_listen
 from lanline.transport.interfaces import Interface, interfaces
+from lanline.transport.quiet import QuietLog
 from lanline.transport.udp.multicast import GROUP_IPV4, GROUP_IPV6, PORT
 from lanline.transport.udp.udpsocket import address_of_place
 
+_LOG: Final = logging.getLogger("lanline.transport")
 _LOOK_AGAIN_S: Final = 5.0
 _ROOM_BYTES: Final = 65_536
 _IS_LINUX: Final = sys.platform.startswith("linux")
@@ -57,6 +60,7 @@ class Listener:
         self._joined: dict[tuple[int, int], str] = {}
         self._sockets: list[socket.socket] = []
         self._is_over = False
+        self._quiet = QuietLog(_LOG)
         self.looks_at = 0.0
         """When `take` looks for new interfaces again, on the monotonic clock."""
         try:
@@ -85,8 +89,12 @@ class Listener:
         for sock in self._sockets:
             try:
                 message, place = sock.recvfrom(_ROOM_BYTES)
-            except OSError:
-                continue  # nothing there; or an error of an answer that nobody here has sent
+            except BlockingIOError:
+                continue
+            except OSError as error:  # of the network, not of this socket: it goes on
+                if not self._is_over:
+                    self._warn("receive", f"a datagram was not received: {error.strerror or error}")
+                continue
             return Heard(message, address_of_place(place))
         if time.monotonic() >= self.looks_at and not self._is_over:
             self._look_around()
@@ -110,7 +118,7 @@ class Listener:
                 return heard
             now = time.monotonic()
             if deadline is not None and now >= deadline:
-                raise TimeoutError(f"nothing was heard within {timeout:g} s")
+                raise TimeoutError(_("nothing was heard within {timeout:g} s").format(timeout=timeout))
             until = self.looks_at if deadline is None else min(self.looks_at, deadline)
             self._wait(max(0.0, until - now))
 
@@ -150,7 +158,8 @@ class Listener:
         self.looks_at = time.monotonic() + _LOOK_AGAIN_S
         try:
             found = [one for one in interfaces() if one.is_up]
-        except TransportError:
+        except TransportError as error:
+            self._warn("interfaces", f"new interfaces are not listened to: {error}")
             return
         there = {one.number for one in found}
         self._joined = {key: name for key, name in self._joined.items() if key[1] in there}
@@ -159,6 +168,9 @@ class Listener:
                 key = (sock.family, one.number)
                 if key not in self._joined and _join(sock, one):
                     self._joined[key] = one.name
+
+    def _warn(self, kind: str, text: str) -> None:
+        self._quiet.warn(kind, f"shouts at port {self.port}: {text}", time.monotonic())
 
 
 def _listening_socket(family: int, port: int) -> socket.socket:
