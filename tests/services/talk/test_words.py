@@ -75,6 +75,27 @@ def test_a_file_is_sent_and_the_answer_still_heard(tmp_path: Path) -> None:
         assert b"has closed the connection" in one.err
 
 
+@pytest.mark.parametrize("line", [b"x" * 65508, b"x" * 200_000])
+def test_a_line_of_a_pipe_that_fits_into_no_datagram_makes_it_1(line: bytes) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as bare:
+        bare.bind(("127.0.0.1", 0))
+        bare.settimeout(10)
+        with Talker(f"udp://127.0.0.1:{bare.getsockname()[1]}") as one:
+            one.type(line + b"\nshort\nq\n")
+            assert bare.recv(65536) == b"short\n"
+            one.ends(1)
+            assert b"not sent: datagram of " in one.err
+
+
+def test_a_line_of_a_pipe_that_the_framing_cannot_carry_makes_it_1() -> None:
+    with Talker("-l", "tcp://:0", "--framing", "lines") as one:
+        with Talker(one.address, "--framing", "lines") as two:
+            two.type(b"hello\r\nq\n")
+            two.ends(1)
+            assert b"not sent: the message ends with CR" in two.err
+        one.ends()
+
+
 def test_in_a_pipe_no_line_editor_is_loaded() -> None:
     with Talker("-l", "tcp://:0", PYTHONPROFILEIMPORTTIME="1") as one, Talker(one.address) as two:
         two.type(b"q\n")

@@ -10,11 +10,12 @@ import asyncio
 import signal
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
 from lanline.errors import LanlineError
 from lanline.services.talk.display import Display
-from lanline.services.talk.events import EndHalf, Event, How, Over, Send
+from lanline.services.talk.events import EndHalf, Event, How, Noted, Over, Send
 from lanline.services.talk.signals import Signals
 from lanline.services.talk.typist import Interrupted, Typed, Typist
 from lanline.translation import _
@@ -52,6 +53,7 @@ class Carrier(ABC):
         self._typist = typist
         self._display = display
         self._signals = signals
+        self._lost_input = False
         self._loop = asyncio.get_running_loop()
         self._over: asyncio.Future[Over] = self._loop.create_future()
         self._timer: asyncio.TimerHandle | None = None
@@ -75,7 +77,7 @@ class Carrier(ABC):
         await self._typist.rest()
         over = self._over.result() if self._over.done() else _told(self._signals.told.result())
         self._display.show(over)
-        return over
+        return replace(over, lost_input=self._lost_input)
 
     @abstractmethod
     async def _hear(self) -> None:
@@ -93,6 +95,9 @@ class Carrier(ABC):
         """Shows what has happened; an `Over` among it ends the talk."""
         for event in events:
             if not isinstance(event, Over):
+                # A script sees the exit code alone; a person has read the note, and types it again.
+                if isinstance(event, Noted) and event.kind == "unsent" and not self._typist.is_person:
+                    self._lost_input = True
                 self._display.show(event)
             elif not self._over.done():
                 self._over.set_result(event)

@@ -74,16 +74,18 @@ class Over:
         how: what ended it.
         text: for people, a sentence without a full stop.
         error: what broke, where something did.
+        lost_input: whether a line was not sent that no person saw fail: it came from a pipe or a file.
     """
 
     how: How
     text: str
     error: LanlineError | None = None
+    lost_input: bool = False
 
     @property
     def exit_code(self) -> int:
-        """0 where either side ended it, 1 where it broke."""
-        return 1 if self.how is How.BROKEN else 0
+        """0 where either side ended it, 1 where it broke or a line of a pipe was not sent."""
+        return 1 if self.how is How.BROKEN or self.lost_input else 0
 
 
 Event = Said | Send | EndHalf | Noted | Over

@@ -114,6 +114,6 @@ class DatagramTalk(Carrier):
         except DatagramRefused as error:
             self._done(self._speakers.refused(error, self._loop.time()))
         except (MessageTooLarge, TransportError) as error:
-            self._display.show(Noted("unsent", _("not sent: {reason}").format(reason=error)))
+            self._done([Noted("unsent", _("not sent: {reason}").format(reason=error))])
         except ChannelError as error:
             self._done([Over(How.BROKEN, str(error), error)])

@@ -51,7 +51,7 @@ class StreamTalk(Carrier):
         except ChannelError as error:
             self._done(self._conversation.partner_ended(error, self._loop.time()))
         except LanlineError as error:  # the framing cannot carry it
-            self._display.show(Noted("unsent", _("not sent: {reason}").format(reason=error)))
+            self._done([Noted("unsent", _("not sent: {reason}").format(reason=error))])
 
     def _end_half(self) -> None:
         # TLS has no half-close: ending there would close, and the answers would be lost.

@@ -36,8 +36,8 @@ A line goes out with a newline, unless the partner's own messages come without o
 When standard input is a pipe or a file, its end ends this half of the talk; the other side may go on until it ends
 too, or is silent for 2 s. When the other side ends first, the input may go on in the same way.
 
-Exit code: 0 one of the two sides ended it; 1 the connection broke, or nobody listens there; 2 used wrongly; 130 Ctrl-C
-while nobody was there."""
+Exit code: 0 one of the two sides ended it; 1 the connection broke, nobody listens there, or a line of a pipe or file
+could not be sent; 2 used wrongly; 130 Ctrl-C while nobody was there."""
 )
 
 _EXAMPLES: Final = """\
