@@ -131,6 +131,13 @@ def test_a_shout_that_leaves_by_no_way_is_a_failure_with_the_reasons() -> None:
         assert "lo: it is switched off" in done.stderr
 
 
+def test_told_of_each_way_an_interface_is_named_once() -> None:
+    with machines(1) as (alone,):
+        alone.ip("link set dev lo down")
+        done = _typed(alone, "--plain", "lunch", "-v")
+        assert "lo  -  it is switched off\n" in done.stdout
+
+
 def _typed(machine: Machine, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(machine.command(*SHOUT, *words), capture_output=True, text=True, timeout=15, check=False)
 
@@ -154,7 +161,7 @@ def test_a_shout_crosses_a_cable_beside_a_dead_one_and_is_heard_once_by_each_of_
         second = _typed(here, "--plain", "lunch")
         heard = [ear.communicate(timeout=15)[0].splitlines() for ear in ears]
     assert (first.returncode, second.returncode) == (0, 0)
-    assert "eth1  -  eth1: it has no carrier" in first.stdout
+    assert "eth1  -  it has no carrier" in first.stdout
     assert "eth0  udp://10.9.0.255:9529  sent" in first.stdout
     assert second.stderr == ""
     assert [ear.returncode for ear in ears] == [0, 0]

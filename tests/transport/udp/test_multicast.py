@@ -55,11 +55,11 @@ def test_an_interface_has_a_way_for_each_network_and_each_group_and_loopback_com
 @pytest.mark.parametrize(
     ("interface", "reason"),
     [
-        (_interface("eth1", 3, "10.0.0.7/8", is_up=False), "eth1: it is switched off"),
-        (_interface("eth1", 3, "10.0.0.7/8", is_running=False), "eth1: it has no carrier"),
-        (_interface("eth1", 3), "eth1: it has no address"),
-        (_interface("eth1", 3, "fd00::7/64"), "eth1: it has no address"),
-        (_interface("tun0", 3, "10.0.0.7/8", can_broadcast=False, can_multicast=False), "tun0: it can neither"),
+        (_interface("eth1", 3, "10.0.0.7/8", is_up=False), "it is switched off"),
+        (_interface("eth1", 3, "10.0.0.7/8", is_running=False), "it has no carrier"),
+        (_interface("eth1", 3), "it has no address"),
+        (_interface("eth1", 3, "fd00::7/64"), "it has no address"),
+        (_interface("tun0", 3, "10.0.0.7/8", can_broadcast=False, can_multicast=False), "it can neither"),
     ],
 )
 def test_an_interface_that_carries_nothing_is_left_out_with_the_reason(interface: Interface, reason: str) -> None:
@@ -180,8 +180,8 @@ def test_one_dead_interface_does_not_spoil_the_rest(two: tuple[Machine, Machine]
         ["lo", "broadcast", "127.255.255.255"],
     ]
     assert {one[0]: one[3] for one in sent if one[3]} == {
-        "dead": "dead: it has no carrier: no cable, or nobody at its other end",
-        "off": "off: it is switched off",
+        "dead": "it has no carrier: no cable, or nobody at its other end",
+        "off": "it is switched off",
     }
     assert [one[:2] for one in heard[:2]] == [["lunch", "10.9.0.1"]] * 2
     assert heard[2][1].startswith("fe80::")

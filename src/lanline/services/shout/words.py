@@ -130,7 +130,7 @@ def _report(deliveries: list[Delivery], console: Console, *, is_verbose: bool) -
         console.note(_("the shout left this machine by no way"))
     failed = [one for one in deliveries if one.error is not None and (one.was_tried or not sent)]
     for one in failed if not is_verbose else []:
-        console.note(f"{one.way.interface}: " if one.was_tried and one.way.interface else "", str(one.error))
+        console.note(one.reason)
     if sent and all(one.way.stays_here for one in sent):
         console.note(_("there is no network: only listeners on this machine have heard it"))
 

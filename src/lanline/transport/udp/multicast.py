@@ -76,7 +76,7 @@ class Delivery(NamedTuple):
     Attributes:
         way: the way; without a host where the interface as a whole was not tried.
         to: the address it went to; None where it was not tried.
-        error: why it was not sent; None when the system took it.
+        error: why it was not sent; None when the system took it. It does not name the interface.
         was_tried: False for an interface that cannot carry it.
     """
 
@@ -84,6 +84,13 @@ class Delivery(NamedTuple):
     to: Address | None
     error: LanlineError | None
     was_tried: bool = True
+
+    @property
+    def reason(self) -> str:
+        """Why it was not sent, with the interface in front; empty when the system took it."""
+        if self.error is None:
+            return ""
+        return f"{self.way.interface}: {self.error}" if self.way.interface else str(self.error)
 
 
 def ways_out(found: Iterable[Interface]) -> tuple[list[Way], list[Delivery]]:
@@ -96,7 +103,7 @@ def ways_out(found: Iterable[Interface]) -> tuple[list[Way], list[Delivery]]:
     idle: list[Delivery] = []
     for one in found:
         if why := _idle(one):
-            nothing = TransportError(f"{one.name}: {why}")
+            nothing = TransportError(why)
             idle.append(Delivery(Way(one.name, one.number, "", ""), None, nothing, was_tried=False))
         elif one.is_loopback:
             last += [Way(one.name, one.number, "broadcast", str(ip.network.broadcast_address)) for ip in one.ipv4[:1]]
@@ -144,14 +151,16 @@ def shout(message: bytes, to: Address | str | None = None, *, port: int = PORT) 
     if not isinstance(message, bytes | bytearray | memoryview):
         raise TextNotBytes
     if len(message) > MAX_SHOUT_BYTES:
-        raise MessageTooLarge(len(message), MAX_SHOUT_BYTES, "shout")
+        raise MessageTooLarge(
+            len(message), MAX_SHOUT_BYTES, _("shout"), advice=_("say it shorter, or in several shouts.")
+        )
     if to is None:
         deliveries = send_everywhere(message, port)
     else:
         deliveries = [send_to(message, address_to(to, port) if isinstance(to, str) else to)]
-    errors = [one.error for one in deliveries if one.error is not None]
-    if len(errors) == len(deliveries):
-        why = "; ".join(map(str, errors)) or _("this machine has no interface")
+    failed = [one for one in deliveries if one.error is not None]
+    if len(failed) == len(deliveries):
+        why = "; ".join(one.reason for one in failed) or _("this machine has no interface")
         raise TransportError(_("the shout left this machine by no way: {why}").format(why=why))
     return deliveries
 
