@@ -247,3 +247,20 @@ def test_a_cut_never_makes_text_unreadable(offset: int) -> None:
     assert told["is_cut"]
     assert set(told["message"]) <= {"a", "😀"}
     assert SHOWN_BYTES - 3 <= len(told["message"].encode()) <= SHOWN_BYTES
+
+
+def test_an_answer_that_fits_into_no_datagram_is_not_told_as_sent() -> None:
+    events: Events = []
+
+    async def main() -> None:
+        answers = WatchedAnswers(
+            lambda message, sender: bytes(int(message)), events.append, Headcount(None), silence=60.0, is_verbose=True
+        )
+        assert answers.answer(b"65508", ONE) == bytes(65508)
+        assert answers.answer(b"65507", ONE) == bytes(65507)
+        answers.close()
+
+    asyncio.run(main())
+    shown = [(event["direction"], event["size_bytes"]) for event in events if event["event"] == "message"]
+    assert shown == [("in", 5), ("in", 5), ("out", 65507)]
+    assert events[-1]["sent_messages"] == 1

@@ -20,6 +20,7 @@ from lanline.link.channel import Channel
 from lanline.link.figures import ChannelStatistics
 from lanline.link.handlers import Handler
 from lanline.translation import _
+from lanline.transport.udp.undelivered import MAX_DATAGRAM_BYTES, MAX_DATAGRAM_BYTES_IPV6
 from lanline.ui.plain.handlerfile import line_of
 
 if TYPE_CHECKING:
@@ -257,7 +258,7 @@ class WatchedAnswers:
         self._senders[key] = known
         known.last = time.monotonic()
         known.received += 1
-        if reply is not None:
+        if reply is not None and _fits(reply, sender):
             known.sent += 1
             if self._is_verbose:
                 self._tell(said(known.client, "out", reply))
@@ -317,6 +318,11 @@ class WatchedAnswers:
                 "seconds": round(known.last - known.first, 3),
             }
         )
+
+
+def _fits(reply: bytes, sender: Address) -> bool:
+    """Whether it can leave in one datagram. What cannot is refused by the socket, whose server writes a warning."""
+    return len(reply) <= (MAX_DATAGRAM_BYTES_IPV6 if ":" in sender.host else MAX_DATAGRAM_BYTES)
 
 
 def _checked(reply: object) -> bytes:
