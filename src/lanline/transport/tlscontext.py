@@ -15,6 +15,7 @@ Sources: RFC 8446; OpenSSL `x509_vfy.h`; trust.md, "Identity".
 
 from __future__ import annotations
 
+import re
 import ssl
 from pathlib import Path
 from typing import Final, Literal
@@ -24,6 +25,9 @@ from lanline.translation import _
 
 NO_TIME_CHECK: Final = ssl.VerifyFlags(0x200000)
 """X509_V_FLAG_NO_CHECK_TIME. Python has no name for it; OpenSSL has had it since 1.1.0."""
+
+_CERTIFICATE: Final = re.compile(rb"^-----BEGIN (X509 |TRUSTED )?CERTIFICATE-----", re.MULTILINE)
+_KEY: Final = re.compile(rb"^-----BEGIN ([A-Z]+ )*PRIVATE KEY-----", re.MULTILINE)
 
 Side = Literal["accepting", "connecting"]
 
@@ -121,18 +125,11 @@ def _load_identity(context: ssl.SSLContext, certificate_file: Path, key_file: Pa
     try:
         context.load_cert_chain(certificate_file, key_file, secret)
     except ssl.SSLError as error:
-        raise UsageError(
-            _("the certificate {certificate_file} and the key {key_file} cannot be used: {error}").format(
-                certificate_file=certificate_file, key_file=key_file, error=_reason(error)
-            ),
-            advice=_("check that both are PEM, that they belong together, and the password."),
-        ) from error
+        raise _unusable(certificate_file, key_file, error) from error
     except OSError as error:
-        raise UsageError(
-            _("{certificate_file} or {key_file} cannot be read: {strerror}").format(
-                certificate_file=certificate_file, key_file=key_file, strerror=error.strerror
-            )
-        ) from error
+        for file in (certificate_file, key_file):
+            _read(file)  # says which of them it is
+        raise _unreadable(certificate_file, error) from error
 
 
 def _load_authority(context: ssl.SSLContext, authority_file: Path) -> None:
@@ -142,15 +139,66 @@ def _load_authority(context: ssl.SSLContext, authority_file: Path) -> None:
         raise UsageError(
             _("{authority_file} holds no certificate that can be used: {error}").format(
                 authority_file=authority_file, error=_reason(error)
-            )
+            ),
+            advice=_("name the PEM file of the authority's certificate: it has a line BEGIN CERTIFICATE."),
         ) from error
     except OSError as error:
-        raise UsageError(
-            _("{authority_file} cannot be read: {strerror}").format(
-                authority_file=authority_file, strerror=error.strerror
-            )
-        ) from error
+        raise _unreadable(authority_file, error) from error
+
+
+def _unusable(certificate_file: Path, key_file: Path, error: ssl.SSLError) -> UsageError:
+    """What is wrong with two files that can be read. OpenSSL itself says for most of it `PEM lib`."""
+    certificates, keys = _read(certificate_file), _read(key_file)
+    is_swapped = bool(_KEY.search(certificates) and _CERTIFICATE.search(keys))
+    swapped = _("{key_file} holds one: give the two files the other way round.").format(key_file=key_file)
+    if not _CERTIFICATE.search(certificates):
+        return UsageError(
+            _("there is no certificate in {file}").format(file=certificate_file),
+            advice=swapped if is_swapped else _("name a PEM file: it has a line BEGIN CERTIFICATE."),
+        )
+    if not _KEY.search(keys):
+        return UsageError(
+            _("there is no private key in {file}").format(file=key_file),
+            advice=_("name a PEM file: it has a line with BEGIN and PRIVATE KEY."),
+        )
+    if b"ENCRYPTED" in keys:
+        return UsageError(
+            _("the private key in {file} has a password, and none or another one was given").format(file=key_file),
+            advice=_("give its password, or write it without one: openssl pkey -in {file} -out key.pem").format(
+                file=key_file
+            ),
+        )
+    if error.reason == "KEY_VALUES_MISMATCH":
+        return UsageError(
+            _("the certificate in {certificate_file} and the private key in {key_file} do not belong together").format(
+                certificate_file=certificate_file, key_file=key_file
+            ),
+            advice=_("take the key that the certificate was made for."),
+        )
+    return UsageError(
+        _("the certificate {certificate_file} and the key {key_file} cannot be used: {error}").format(
+            certificate_file=certificate_file, key_file=key_file, error=_reason(error)
+        ),
+        advice=_("check that both files are whole."),
+    )
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise _unreadable(file, error) from error
+
+
+def _unreadable(file: Path, error: OSError) -> UsageError:
+    return UsageError(
+        _("{file} cannot be read: {strerror}").format(file=file, strerror=error.strerror),
+        advice=_("check the path, and that this user may read the file."),
+    )
 
 
 def _reason(error: ssl.SSLError) -> str:
-    return (error.reason or str(error)).replace("_", " ").lower()
+    """OpenSSL's own word for it, without the line of CPython that noticed."""
+    if error.reason:
+        return error.reason.replace("_", " ").lower()
+    return _("a part of it cannot be understood")
