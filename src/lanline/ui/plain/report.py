@@ -85,8 +85,9 @@ class Report:
         """Whether events wait to be shown: `catch_up` is to be called again soon."""
         return bool(self._waiting)
 
-    def catch_up(self, seconds: float = 0.0) -> None:
-        """Shows what waits, as far as the output takes it without making anybody wait for longer than that."""
+    def catch_up(self, seconds: float = 0.0) -> bool:
+        """Shows what waits, as far as the output takes it without making anybody wait for longer than that; whether
+        something still waits."""
         while self._waiting and self._end is None and self._takes_more(seconds):
             self._at, event = self._waiting.popleft()
             try:
@@ -99,6 +100,7 @@ class Report:
             text = _("{count} events were not shown: the output takes them too slowly").format(count=self._unshown)
             event, self._unshown = {"event": "not_shown", "count": self._unshown, "text": text}, 0
             self.tell(event)
+        return self.is_behind
 
     def summary(self) -> None:
         """The last line. Not shown where the output takes nothing any more.

@@ -63,7 +63,7 @@ def run_worker(
     *,
     is_ready: Callable[[], None],
     parent: int | None = None,
-    catch_up: Callable[[], None] | None = None,
+    catch_up: Callable[[], bool] | None = None,
 ) -> int:
     """Serves until a signal comes, or the parent is gone. The sockets are closed as soon as it is to stop; what a Unix
     socket leaves behind is the caller's matter.
@@ -75,7 +75,8 @@ def run_worker(
         headcount: the clients here and elsewhere.
         tell: is told each event.
         is_ready: called once it serves.
-        catch_up: is called now and then, for what `tell` could not show at once.
+        catch_up: shows what `tell` could not show at once, and says whether something still waits. Called after each
+            event, and then every 0.5 s for as long as something does.
         parent: a descriptor that becomes readable when the parent has gone; None without a parent.
 
     Returns:
@@ -128,10 +129,10 @@ async def _serve(
     tell: Tell,
     is_ready: Callable[[], None],
     parent: int | None,
-    catch_up: Callable[[], None] | None,
+    catch_up: Callable[[], bool] | None,
 ) -> int:
     if catch_up is not None:
-        _again_and_again(catch_up)
+        tell = _CaughtUp(tell, catch_up).tell
     signals = _Signals(parent)
     watch = Watch(tell, headcount, folder=face.folder, is_verbose=settings.is_verbose)
     served = _Served(face, watch, tell, headcount, is_verbose=settings.is_verbose)
@@ -152,13 +153,27 @@ async def _serve(
     return CUT_OFF if is_cut_off else 0
 
 
-def _again_and_again(catch_up: Callable[[], None]) -> None:
-    def again() -> None:
-        catch_up()
-        loop.call_later(_CATCH_UP, again)
+class _CaughtUp:
+    """Tells events, and looks after those that the output did not take. A server that is idle is not woken."""
 
-    loop = asyncio.get_running_loop()
-    loop.call_later(_CATCH_UP, again)
+    def __init__(self, tell: Tell, catch_up: Callable[[], bool]) -> None:
+        self._tell = tell
+        self._catch_up = catch_up
+        self._loop = asyncio.get_running_loop()
+        self.is_due = False
+        """Whether it will look again."""
+
+    def tell(self, event: dict[str, Any]) -> None:
+        """Tells one event."""
+        self._tell(event)
+        if not self.is_due:
+            self._look()
+
+    def _look(self) -> None:
+        # Asked now and then: not every output has an event for taking more again (a terminal after Ctrl-Q has none).
+        self.is_due = self._catch_up()
+        if self.is_due:
+            self._loop.call_later(_CATCH_UP, self._look)
 
 
 async def _close(servers: list[Server], drain: float, signals: _Signals) -> bool:
