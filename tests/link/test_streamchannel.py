@@ -26,6 +26,7 @@ from lanline.link.channel import Channel
 from lanline.link.client import connect
 from lanline.link.server import serve
 from lanline.link.streamchannel import StreamChannel
+from lanline.services.clock.questions import Questions
 from tests.link.both import both
 from tests.link.conftest import Run
 from tests.link.desk import until
@@ -58,6 +59,19 @@ def test_messages_come_whole_and_in_order(address: str, run: Run[Any], framing: 
 async def _send_all(channel: Channel, messages: list[bytes]) -> None:
     for message in messages:
         await channel.send(message)
+
+
+def test_a_message_that_only_the_end_completes_is_handed_over_before_the_end(run: Run[Any]) -> None:
+    async def main() -> None:
+        async with serve(_upper, "tcp://127.0.0.1:0", framing=Questions()) as server:
+            reader, writer = await asyncio.open_connection("127.0.0.1", server.addresses[0].port)
+            writer.write(b"one\ntwo")
+            writer.write_eof()
+            assert await reader.read() == b"ONE\nTWO\n"
+            writer.close()
+            await writer.wait_closed()
+
+    run(main())
 
 
 def test_raw_gives_what_one_read_delivers(address: str, run: Run[Any]) -> None:

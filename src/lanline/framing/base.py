@@ -53,7 +53,7 @@ class Decoder(Protocol):
         """Takes the end of the stream. The decoder is finished after it.
 
         Returns:
-            Messages that only the end completes; no framing here has any, so the list is empty.
+            Messages that only the end completes; none of the framings here has any.
 
         Raises:
             EndedInMessage: the stream ended in the middle of a message.

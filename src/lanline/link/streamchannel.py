@@ -369,15 +369,17 @@ class StreamChannel(Channel, asyncio.Protocol):
 
     def _end_of_stream(self) -> ChannelError | RemoteProtocolError:
         try:
-            self._decoder.receive_eof()
+            messages = self._decoder.receive_eof()
         except RemoteProtocolError as error:
             return error
+        if messages:
+            self._deliver(messages)
         return ChannelEnded(_("the peer has closed the channel"))
 
     def _cut_off(self, held: int) -> None:
         self._is_shut = True
-        why = f"{self.peer_address} has not taken {held} bytes, limit {self._limits.unsent_bytes} bytes: it was cut off"
-        self._end_receiving(BufferFull(why))
+        why = _("{peer} has not taken {held} bytes, limit {limit} bytes: it was cut off")
+        self._end_receiving(BufferFull(why.format(peer=self.peer_address, held=held, limit=self._limits.unsent_bytes)))
         self._transport.abort()
 
     def _break(self, error: RemoteProtocolError) -> None:

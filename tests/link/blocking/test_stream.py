@@ -28,6 +28,7 @@ from lanline.framing.lines import Lines
 from lanline.framing.raw import Raw
 from lanline.limits import LAN
 from lanline.link.blocking.stream import StreamChannel
+from lanline.services.clock.questions import Questions
 from lanline.transport.wire import PlainWire
 
 from .bare import PATIENCE, InThread, channel_and_peer, read_all, reset, until
@@ -53,6 +54,15 @@ def test_messages_go_both_ways_until_the_peer_closes(stream: str) -> None:
         with pytest.raises(ChannelEnded):
             channel.receive(timeout=PATIENCE)
         assert list(channel) == []
+
+
+def test_a_message_that_only_the_end_completes_is_handed_over_before_the_end(stream: str) -> None:
+    with channel_and_peer(stream, framing=Questions()) as (channel, peer):
+        peer.sendall(b"one\ntwo")
+        peer.close()
+        assert list(channel) == [b"one", b"two"]
+        assert isinstance(channel.ended_by, ChannelEnded)
+        assert channel.statistics().received_messages == 2
 
 
 def test_glued_messages_are_taken_apart_and_a_character_in_two_segments_is_put_together() -> None:

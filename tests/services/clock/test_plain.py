@@ -103,8 +103,19 @@ def test_new_networks_are_seen_within_ten_seconds_and_old_ones_forgotten(world: 
     world.now_ns += 10 * NS
     assert face.answer(b"", NEIGHBOUR) is None
     assert face.answer(b"", Address("udp", "10.200.1.1", 1))
+
+
+def test_while_the_interfaces_cannot_be_listed_the_neighbours_that_are_known_are_served_and_a_warning_is_written(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    face = world.face()
     world.has_interfaces = False
-    world.now_ns += 10 * NS
+    for _ in range(3):
+        world.now_ns += 10 * NS
+        assert face.answer(b"", NEIGHBOUR)
+        assert face.answer(b"", STRANGER) is None
+    assert [record.getMessage() for record in caplog.records] == ["who is a neighbour is not known anew: none"]
+    face = world.face()  # it knows nobody yet but this machine
     assert face.answer(b"", NEIGHBOUR) is None
     assert face.answer(b"", Address("udp", "127.0.0.1", 1))
 
@@ -236,3 +247,18 @@ def test_what_a_line_of_64_kilobytes_and_a_datagram_of_noise_do_is_nothing() -> 
 
 def test_the_face_says_what_it_is(world: World) -> None:
     assert repr(world.face(is_public=True)) == "<TimeFace UTC public stratum=16>"
+
+
+def test_a_question_that_the_end_of_the_stream_ends_is_answered() -> None:
+    async def main() -> None:
+        face = TimeFace(is_utc=True)
+        async with serve(face.handle, "tcp://127.0.0.1:0", framing=face.framing) as server:
+            reader, writer = await asyncio.open_connection("127.0.0.1", server.addresses[0].port)
+            writer.write(b"%Z\n%Z")
+            writer.write_eof()
+            async with asyncio.timeout(10.0):
+                assert await reader.read() == b"UTC\nUTC\n"
+            writer.close()
+            await writer.wait_closed()
+
+    asyncio.run(main())

@@ -65,13 +65,13 @@ class StreamChannel(Channel):
         try:
             self._check_sending()
             if not self._push(deadline):
-                raise TimeoutError(f"{self.peer_address} took none of this message within {timeout:g} s")
+                raise self._none_taken(timeout)
             self._begin(data)
             if not self._push(deadline):
                 if len(self._unsent) < len(data):
                     raise self._short_send()
                 self._forget()
-                raise TimeoutError(f"{self.peer_address} took none of this message within {timeout:g} s")
+                raise self._none_taken(timeout)
         finally:
             self._turns.end_sending()
 
@@ -276,11 +276,17 @@ class StreamChannel(Channel):
         if not self._wire.can_half_close:
             self._is_shut = True
         try:
-            self._decoder.receive_eof()
+            messages = self._decoder.receive_eof()
         except RemoteProtocolError as error:
             self._end_receiving(error)
         else:
+            self._received_messages += len(messages)
+            self._messages.extend(messages)
             self._end_receiving(ChannelEnded(_("the peer has closed the channel")))
+
+    def _none_taken(self, timeout: float | None) -> TimeoutError:
+        text = _("{peer} took none of this message within {timeout:g} s")
+        return TimeoutError(text.format(peer=self.peer_address, timeout=timeout))
 
     def _lost(self, error: OSError) -> ChannelError:
         """The connection broke: for this call, and for those to come."""

@@ -1,7 +1,7 @@
 """The plain face `time`: answers whoever asks over a bare socket what time it is, in words or as NTP.
 
-One datagram, or one line on a stream, is one question. What it means is decided by `ntp.py` and `formats.py`, who gets
-an answer by `sources.py`; here they are put together. Rules:
+One datagram, or one line on a stream, is one question; the last line may end with the stream. What it means is decided
+by `ntp.py` and `formats.py`, who gets an answer by `sources.py`; here they are put together. Rules:
 
 - A neighbour's datagram gets at most 256 bytes; a stranger's nothing, or with `--public` at most 64 bytes more than it
   sent. Who has a connection has proved its address, and is answered.
@@ -14,13 +14,13 @@ machines that poll ask in one format.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from lanline.arguments import number
 from lanline.errors import TransportError
-from lanline.framing.lines import Lines
 from lanline.services.clock.discipline import Discipline, read_discipline
 from lanline.services.clock.formats import MICROSECONDS, NoDirective, NotAFormat, Second, fill_in, template, utc
 from lanline.services.clock.ntp import (
@@ -32,10 +32,12 @@ from lanline.services.clock.ntp import (
     claims_of,
     is_request,
 )
+from lanline.services.clock.questions import Questions
 from lanline.services.clock.sources import Neighbourhood, Strangers
 from lanline.services.clock.zone import meaningless_zone
 from lanline.translation import _
 from lanline.transport.interfaces import Interface, interfaces
+from lanline.transport.quiet import QuietLog
 
 if TYPE_CHECKING:
     import argparse
@@ -76,7 +78,7 @@ class TimeFace:
         discipline: what the kernel knows of its clock.
     """
 
-    framing: ClassVar[Framing] = Lines(strip_cr=True)
+    framing: ClassVar[Framing] = Questions(strip_cr=True)
 
     def __init__(
         self,
@@ -99,6 +101,8 @@ class TimeFace:
         self._kept: dict[bytes, bytes] = {}
         self._templates: dict[bytes, bytes] = {}
         self._neighbours: set[str] = set()
+        self._neighbourhood = Neighbourhood(())
+        self._quiet = QuietLog(logging.getLogger("lanline.time"))
         self._begin_second(now_ns() // _NS)
 
     def __repr__(self) -> str:
@@ -183,9 +187,10 @@ class TimeFace:
         """Interfaces come and go, and addresses with them."""
         try:
             self._neighbourhood = Neighbourhood(self._list_interfaces())
-        except TransportError:
-            # Then nobody but this machine itself is known to be near, and the service goes on for it.
-            self._neighbourhood = Neighbourhood(())
+        except TransportError as error:
+            # Whoever was near still is, as far as is known; at the start that is this machine alone.
+            self._quiet.warn("interfaces", f"who is a neighbour is not known anew: {error}", time.monotonic())
+            return
         self._neighbours.clear()
 
     def _clock_state(self, now_ns: int) -> ClockState:
