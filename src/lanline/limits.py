@@ -88,4 +88,5 @@ PLAIN = LAN._replace(
 )
 """The defaults of handlers over plain channels, which know nobody: a thousand clients on one machine are usual there,
 and over TLS they all shake hands at once. What bounds them is how many files the process may open (`ulimit -n`):
-connections are kept to 70 % of that."""
+connections are kept to 70 % of that. `lanline serve` raises its own soft limit to the hard one first; the library
+leaves the limits of the program it is in alone."""

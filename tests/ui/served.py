@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -87,12 +87,14 @@ class Served:
 
 
 @contextmanager
-def served(*words: str, cwd: Path | None = None, has_begun: bool = True, **more: str) -> Iterator[Served]:
-    """Serves within the block; gives it once it serves."""
+def served(
+    *words: str, cwd: Path | None = None, has_begun: bool = True, through: Sequence[str] = (), **more: str
+) -> Iterator[Served]:
+    """Serves within the block; gives it once it serves. `through` is a command that becomes the one behind it."""
     errors = Path(os.environ["HOME"]) / f"serve-{time.monotonic_ns()}.err"
     with errors.open("wb") as err:
         process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "lanline", "serve", *words, "--json"],
+            [*through, sys.executable, "-P", "-m", "lanline", "serve", *words, "--json"],
             stdout=subprocess.PIPE,
             stderr=err,
             stdin=subprocess.DEVNULL,

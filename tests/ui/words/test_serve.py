@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import socket
 import stat
@@ -296,6 +297,21 @@ def test_newcomers_beyond_the_most_clients_are_refused_and_counted_and_one_who_l
         assert server.events[-1]["refused"] == 1
 
 
+def test_what_a_script_sends_without_a_newline_is_a_question_to_time_and_half_a_message_of_lines() -> None:
+    with (
+        served("time", "--utc", "--on", "tcp://127.0.0.1:0") as clock,
+        served("echo", "--framing", "lines", "--on", "tcp://127.0.0.1:0") as echo,
+    ):
+        answers = []
+        for server in (clock, echo):
+            command = ["nc", "-N", "127.0.0.1", str(server.port())]
+            done = subprocess.run(command, input=b"%Z", capture_output=True, timeout=30, check=True)
+            answers.append(done.stdout)
+        assert answers == [b"UTC\n", b""]
+        assert clock.wait("left")["why"] == "ChannelEnded"
+        assert echo.wait("left")["why"] == "EndedInMessage"
+
+
 def test_a_stop_lets_no_one_in_and_gives_those_inside_the_time_they_need() -> None:
     with served("echo", "--on", "tcp://127.0.0.1:0", "--drain", "20") as server, _connected(server) as sock:
         _ask(sock, b"x")
@@ -337,6 +353,23 @@ def test_a_thousand_clients_are_served_at_once() -> None:
             server.wait("left", why="ChannelEnded")
         assert server.stop() == 0
         assert server.events[-1]["clients"] == 1000
+
+
+def test_a_low_soft_limit_of_open_files_does_not_keep_clients_out() -> None:
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    assert hard == resource.RLIM_INFINITY or hard > 1000
+    code = (
+        "import os, resource, sys; hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1];"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard)); os.execv(sys.executable, sys.argv[1:])"
+    )
+    with served("echo", "--on", "tcp://127.0.0.1:0", through=[sys.executable, "-c", code]) as server:
+        clients = [_connected(server) for _ in range(300)]
+        for number, sock in enumerate(clients):
+            assert _ask(sock, b"%d" % number) == b"%d" % number
+        for sock in clients:
+            sock.close()
+        assert server.stop() == 0
+        assert (server.events[-1]["clients"], server.events[-1]["refused"]) == (300, 0)
 
 
 def test_an_output_that_nobody_reads_any_more_ends_it_and_leaves_nothing_behind(home: Path) -> None:
