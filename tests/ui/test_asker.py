@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 
 import pytest
@@ -97,3 +98,25 @@ def test_a_server_that_starts_later_is_found_within_the_time_given() -> None:
     with tcp_peer(_upper, port=port):
         thread.join(20.0)
     assert answers == [b"X"]
+
+
+def test_a_greeting_is_the_first_answer_and_what_comes_between_questions_is_none() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        has_spoken = threading.Event()
+
+        def serve() -> None:
+            sock, _ = listener.accept()
+            with sock, sock.makefile("rb") as lines:
+                sock.sendall(b"welcome\n")
+                for line in lines:
+                    sock.sendall(line.upper() + b"by the way\n")
+                    has_spoken.set()
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        asker = Asker(Address("tcp", "127.0.0.1", listener.getsockname()[1]), Lines())
+        assert [answer.message for answer in asker.ask(b"one", count=2, wait=5.0)] == [b"welcome", b"ONE"]
+        assert has_spoken.wait(5.0)
+        assert [answer.message for answer in asker.ask(b"two", count=1, wait=5.0)] == [b"TWO"]
+        asker.close()
+        thread.join(10.0)

@@ -1,7 +1,9 @@
 """One side of questions and answers with a plain address: connects, sends, waits, and connects again where it must.
 
 It prints nothing and imports no event loop. Rules: the clock of a round trip begins right before the send; what came
-before a question was sent is no answer to it.
+between one question and the next is no answer to the next. What a server says by itself when somebody connects, its
+greeting, does count as the first answer to the first question: nothing in a stream tells the two apart, and waiting for
+a greeting would hold up all who ask servers without one.
 """
 
 from __future__ import annotations
