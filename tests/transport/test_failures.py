@@ -6,6 +6,8 @@ import errno
 import os
 import socket
 import ssl
+import subprocess
+import sys
 
 import pytest
 
@@ -156,3 +158,18 @@ def test_a_broken_connection_says_how_it_broke(error: Exception | None, sentence
 )
 def test_a_failed_handshake_is_a_few_words_for_the_log(error: Exception, words: str) -> None:
     assert tls_words(error) == words
+
+
+def test_a_number_without_a_sentence_is_told_in_the_readers_language_too() -> None:
+    code = (
+        "import errno, os\nfrom lanline.address import Address\n"
+        "from lanline.transport.failures import translate_connect, translate_listen\n"
+        "error = OSError(errno.EPROTO, 'Protocol error')\nwhere = Address.parse('tcp://pc7:9000')\n"
+        "print(translate_connect(where, error), translate_listen(where, error))"
+    )
+    settings = {**os.environ, "LANGUAGE": "zh_CN", "LC_ALL": "C.UTF-8"}
+    done = subprocess.run([sys.executable, "-c", code], env=settings, capture_output=True, text=True, check=True)
+    assert done.stdout.isascii() is False
+    assert "no connection" not in done.stdout
+    assert "cannot be served" not in done.stdout
+    assert done.stdout.count("Protocol error") == 2

@@ -279,7 +279,7 @@ class Channel(ABC):
         if isinstance(self._ended_by, ChannelError):
             return self._ended_by
         return ChannelBroken(
-            _("the connection is over: {ended_by}").format(ended_by=self._ended_by or "it was cut off")
+            _("the connection is over: {ended_by}").format(ended_by=self._ended_by or _("it was cut off"))
         )
 
     async def _wait_for_more(self) -> None:

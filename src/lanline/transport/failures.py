@@ -158,8 +158,8 @@ def translate_connect(
         )
     if number == errno.EACCES and address.scheme != "unix":
         number = errno.EPERM
-    sentence, advice = _CONNECT_SENTENCES.get(number, ("no connection to {a}: " + _words(error), None))
-    return ConnectFailed(sentence.format(a=address), advice=advice)
+    sentence, advice = _CONNECT_SENTENCES.get(number, (_("no connection to {a}: {error}"), None))
+    return ConnectFailed(sentence.format(a=address, error=_words(error)), advice=advice)
 
 
 def translate_listen(address: Address, error: OSError | ValueError) -> ListenFailed:
@@ -177,9 +177,9 @@ def translate_listen(address: Address, error: OSError | ValueError) -> ListenFai
         return _in_use(address)
     if number in (errno.EACCES, errno.EPERM):
         return _forbidden(address)
-    default = ("{a} cannot be served: " + _words(error), None)
+    default = (_("{a} cannot be served: {error}"), None)
     sentence, advice = _LISTEN_SENTENCES.get(number, default)
-    return ListenFailed(sentence.format(a=address), advice=advice)
+    return ListenFailed(sentence.format(a=address, error=_words(error)), advice=advice)
 
 
 def translate_loss(peer: str, error: Exception | None) -> ChannelBroken:
@@ -255,7 +255,7 @@ def _unverified(address: Address, error: Exception) -> ConnectFailed:
     message = str(getattr(error, "verify_message", "")).rstrip(".")
     code = int(getattr(error, "verify_code", 0))
     text = _("{address} is not trusted: {message}").format(address=address, message=message)
-    return ConnectFailed(text, advice=_VERIFY_ADVICE.get(code, "check which certificate that machine uses."))
+    return ConnectFailed(text, advice=_VERIFY_ADVICE.get(code, _("check which certificate that machine uses.")))
 
 
 def _not_tls(address: Address, error: Exception) -> ConnectFailed:

@@ -119,7 +119,8 @@ class Channel(ABC):
                 while not self._messages:
                     self._check_receiving()
                     if not self._read_some(deadline):
-                        raise TimeoutError(f"no message came from {self.peer_address} within {timeout:g} s")
+                        text = _("no message came from {peer} within {timeout:g} s")
+                        raise TimeoutError(text.format(peer=self.peer_address, timeout=timeout))
             return self._messages.popleft()
         finally:
             self._turns.end_receiving()
@@ -223,7 +224,8 @@ class Channel(ABC):
         """This thread's turn to send; `_turns.end_sending` gives it back. Raises TimeoutError when it has not come in
         time."""
         if not self._turns.begin_sending(None if deadline is None else deadline - time.monotonic()):
-            raise TimeoutError(f"another thread was sending to {self.peer_address} all the time")
+            text = _("another thread was sending to {peer} all the time")
+            raise TimeoutError(text.format(peer=self.peer_address))
 
     @contextmanager
     def _turn_to_send(self, deadline: float | None) -> Iterator[None]:
@@ -260,5 +262,5 @@ class Channel(ABC):
         if isinstance(self._ended_by, ChannelError):
             return self._ended_by
         return ChannelBroken(
-            _("the connection is over: {ended_by}").format(ended_by=self._ended_by or "it was cut off")
+            _("the connection is over: {ended_by}").format(ended_by=self._ended_by or _("it was cut off"))
         )

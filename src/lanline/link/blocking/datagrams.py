@@ -72,7 +72,8 @@ class DatagramChannel(Channel):
         with self._turn_to_send(deadline):
             self._check_sending()
             if not send_within(self._port, message, self._place, self._came_to, deadline):
-                raise TimeoutError(f"this machine's network took no datagram within {timeout:g} s")
+                text = _("this machine's network took no datagram within {timeout:g} s")
+                raise TimeoutError(text.format(timeout=timeout))
             self._count_sent(message)
 
     def send_now(self, message: bytes) -> None:

@@ -74,12 +74,13 @@ class DatagramSocket:
         address = Address.parse(to) if isinstance(to, str) else to
         deadline = None if timeout is None else time.monotonic() + timeout
         if not self._turns.begin_sending(timeout):
-            raise TimeoutError("another thread was sending all the time")
+            raise TimeoutError(_("another thread was sending all the time"))
         try:
             self._check_open()
             place, came_to = self._ways.get(address) or (self._port.place_of(address), b"")
             if not send_within(self._port, message, place, came_to, deadline):
-                raise TimeoutError(f"this machine's network took no datagram within {timeout:g} s")
+                text = _("this machine's network took no datagram within {timeout:g} s")
+                raise TimeoutError(text.format(timeout=timeout))
             self._sent_messages += 1
             self._sent_bytes += len(message)
         finally:
@@ -106,7 +107,8 @@ class DatagramSocket:
             received = self._received(deadline)
             self._check_open()
             if received is None:
-                raise TimeoutError(f"no datagram came to {self._address} within {timeout:g} s")
+                text = _("no datagram came to {address} within {timeout:g} s")
+                raise TimeoutError(text.format(address=self._address, timeout=timeout))
             return self._noted(received)
         finally:
             self._turns.end_receiving()

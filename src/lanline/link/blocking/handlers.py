@@ -39,12 +39,14 @@ def handler_of(what: object) -> Handler:
         UsageError: it is none of the three, or a coroutine function, which needs an event loop.
     """
     if isinstance(what, type):
-        _check(getattr(what, "handle", None), f"the class {what.__name__} has no handle(self, channel)")
+        _check(
+            getattr(what, "handle", None), _("the class {name} has no handle(self, channel)").format(name=what.__name__)
+        )
         return lambda channel: what().handle(channel)
     method: object = getattr(what, "handle", None)
     if method is not None:
-        return _check(method, f"the handle of {type(what).__name__} cannot be called")
-    return _check(what, f"what is to be served is no handler but of the type {type(what).__name__}")
+        return _check(method, _("the handle of {name} cannot be called").format(name=type(what).__name__))
+    return _check(what, _("what is to be served is no handler but of the type {name}").format(name=type(what).__name__))
 
 
 def answer_of(what: object) -> Answer | None:

@@ -28,6 +28,7 @@ from lanline.limits import LAN, Limits
 from lanline.link.values import decoder, encode, is_raw
 from lanline.session import events, frames
 from lanline.session.session import Session, Side
+from lanline.translation import _
 from lanline.transport.wire import Wire, wait
 
 _FAREWELL: Final = 1.0
@@ -103,7 +104,8 @@ class Link:
             number = self._session.open(endpoint, encode(arguments), last=last, now=now, timeout=timeout, window=window)
         except LocalProtocolError as error:
             reason = self._closed_because or str(error)
-            raise call_error(Status.PEER_GONE, f"the link is gone: {reason}", may_have_run=False) from error
+            text = _("the link is gone: {reason}").format(reason=reason)
+            raise call_error(Status.PEER_GONE, text, may_have_run=False) from error
         call = Call(self, self._session, number, endpoint, items)
         self._calls[number] = call
         return call
@@ -156,10 +158,11 @@ class Link:
         while not self._session.is_open:
             if self._session.is_closed:
                 self._wire.close()
-                raise ConnectFailed(f"the link to {self.peer_address} did not come about: {self._closed_because}")
+                text = _("the link to {peer} did not come about: {reason}")
+                raise ConnectFailed(text.format(peer=self.peer_address, reason=self._closed_because))
             if time.monotonic() >= deadline:
                 self._wire.close()
-                raise ConnectFailed(f"{self.peer_address} did not answer in time")
+                raise ConnectFailed(_("{peer} did not answer in time").format(peer=self.peer_address))
             self.exchange(deadline)
 
     def exchange(self, deadline: float | None = None) -> None:
@@ -217,7 +220,7 @@ class Link:
         try:
             chunk = self._wire.receive_now()
         except OSError as error:
-            self._closed_because = f"the connection broke: {error.strerror or error}"
+            self._closed_because = _("the connection broke: {error}").format(error=error.strerror or error)
             chunk = b""
         if chunk is None:
             return
@@ -314,9 +317,10 @@ class Call:
             if self._error is not None:
                 raise self._error
             if self._ended is not None:
-                raise ChannelEnded(f"the peer has sent all it had to send on {self.endpoint}")
+                text = _("the peer has sent all it had to send on {endpoint}")
+                raise ChannelEnded(text.format(endpoint=self.endpoint))
             if deadline is not None and time.monotonic() >= deadline:
-                raise TimeoutError(f"no item came on {self.endpoint} in time")
+                raise TimeoutError(_("no item came on {endpoint} in time").format(endpoint=self.endpoint))
             self._link.exchange(deadline)
         item = self._items.popleft()
         self._session.consumed(self._number, item.size)
@@ -336,7 +340,7 @@ class Call:
         Raises:
             CallError: the call did not end well.
         """
-        for _ in self:
+        for _item in self:
             continue
         ended = self._ended
         if ended is None or (not ended.raw and not ended.body):

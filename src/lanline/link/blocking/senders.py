@@ -24,6 +24,7 @@ from lanline.limits import Limits
 from lanline.link.blocking.datagrams import SenderChannel
 from lanline.link.blocking.handlers import Answer
 from lanline.link.datagrams.datagram import ALL_WAITING_BYTES, LEAVING, MESSAGE_BYTES
+from lanline.translation import _
 from lanline.transport.quiet import QuietLog
 from lanline.transport.udp.udpsocket import Received, UdpSocket
 from lanline.transport.udp.undelivered import Place
@@ -202,8 +203,9 @@ class Senders:
         with self._lock:
             if not self._channels or len(self._unfinished) >= self._limits.max_connections + LEAVING:
                 return False
-            _, (channel, _) = self._channels.popitem(last=False)
-        channel.end_receiving(f"{channel.peer_address} made way: it was silent longest of too many senders")
+            channel = self._channels.popitem(last=False)[1][0]
+        text = _("{peer} made way: it was silent longest of too many senders")
+        channel.end_receiving(text.format(peer=channel.peer_address))
         return True
 
     def _forget_the_silent(self) -> float | None:
@@ -220,7 +222,8 @@ class Senders:
                 del self._channels[sender]
                 forgotten.append(channel)
         for channel in forgotten:
-            channel.end_receiving(f"{channel.peer_address} has sent nothing for {silence:g} s")
+            text = _("{peer} has sent nothing for {silence:g} s")
+            channel.end_receiving(text.format(peer=channel.peer_address, silence=silence))
         return left
 
     def _gone(self, channel: SenderChannel) -> None:

@@ -182,8 +182,9 @@ class DatagramListener:
         """Ends the channel that was silent longest. False: too many handlers have not ended though their channels
         have."""
         if self._channels and len(self._unfinished) < self._limits.max_connections + LEAVING:
-            _, (channel, _) = self._channels.popitem(last=False)
-            channel.end_receiving(f"{channel.peer_address} made way: it was silent longest of too many senders")
+            channel = self._channels.popitem(last=False)[1][0]
+            text = _("{peer} made way: it was silent longest of too many senders")
+            channel.end_receiving(text.format(peer=channel.peer_address))
             self._made_way += 1
             return True
         return False
@@ -197,7 +198,8 @@ class DatagramListener:
                 self._silence = self._loop.call_at(heard_at + silence, self._forget_the_silent)
                 return
             del self._channels[sender]
-            channel.end_receiving(f"{channel.peer_address} has sent nothing for {silence:g} s")
+            text = _("{peer} has sent nothing for {silence:g} s")
+            channel.end_receiving(text.format(peer=channel.peer_address, silence=silence))
 
     def _gone(self, channel: DatagramChannel) -> None:
         self._unfinished.discard(channel)
