@@ -22,6 +22,7 @@ from lanline.framing.length import LengthPrefixed
 from lanline.framing.lines import Lines
 from lanline.framing.netstring import Netstring
 from lanline.framing.raw import Raw
+from lanline.limits import LAN
 from lanline.link.channel import Channel
 from lanline.link.client import connect
 from lanline.link.server import serve
@@ -343,3 +344,23 @@ def test_a_cancelled_close_cuts_the_connection_at_once(mem: str, run_virtual: Ru
             far._transport.resume_reading()
 
     run_virtual(main())
+
+
+def test_senders_that_give_up_waiting_again_and_again_do_not_fill_the_memory(address: str, run: Run[Any]) -> None:
+    async def main() -> None:
+        async with both(address, LengthPrefixed()) as (near, far):
+            given_up = 0
+            for _ in range(300):
+                sending = asyncio.get_running_loop().create_task(near.send(bytes(100_000)))
+                for _ in range(3):
+                    await asyncio.sleep(0)
+                sending.cancel()
+                given_up += isinstance((await asyncio.gather(sending, return_exceptions=True))[0], BaseException)
+            assert given_up > 100, "30 MB do not fit anywhere"
+            assert isinstance(near, StreamChannel)
+            assert near._transport.get_write_buffer_size() < LAN.unsent_bytes + 2 * 100_000
+            assert not near._writers
+            for _ in range(near.statistics().sent_messages):
+                assert len(await far.receive()) == 100_000
+
+    run(main())

@@ -80,7 +80,7 @@ class Channel(ABC):
 
     @abstractmethod
     async def send(self, message: bytes) -> None:
-        """Sends one message; waits while the peer is slow.
+        """Sends one message; waits while the peer is slow. Cancelled meanwhile, it may have been sent all the same.
 
         Raises:
             ChannelClosed: this side has closed, or ended its half.

@@ -114,6 +114,8 @@ class StreamChannel(Channel, asyncio.Protocol):
     async def send(self, message: bytes) -> None:
         """See `Channel.send`."""
         data = self._framing.encode(message)
+        if not self._is_writable:  # else senders that are cancelled while they wait, again and again, fill the memory
+            await self._wait_writable(self._limits.unsent_bytes)
         if self._is_shut:
             raise self._cannot_send()
         if self.sources:
@@ -315,13 +317,16 @@ class StreamChannel(Channel, asyncio.Protocol):
             if not self._transport.is_closing():
                 self._transport.write(data)
 
-    async def _wait_writable(self) -> None:
-        while not self._is_writable:
+    async def _wait_writable(self, held: int = -1) -> None:  # or until the transport holds no more than so many bytes
+        while not self._is_writable and self._transport.get_write_buffer_size() > held:
             writer: asyncio.Future[None] = self._loop.create_future()
-            if self._writers is None:
-                self._writers = []
-            self._writers.append(writer)
-            await writer
+            self._writers = writers = self._writers or []
+            writers.append(writer)
+            try:
+                await writer
+            except asyncio.CancelledError:
+                writers.remove(writer)
+                raise
         if self._is_gone:
             raise self._cannot_send()
 
