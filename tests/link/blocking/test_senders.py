@@ -316,3 +316,22 @@ def test_a_sender_whose_datagrams_are_dropped_is_not_silent(monkeypatch: pytest.
             assert channels[0].ended_by is None
             assert "made way" in str(channels[1].ended_by)
         may_end.set()
+
+
+def test_an_answering_function_may_close_its_own_server() -> None:
+    class Once:
+        def handle(self, channel: Channel) -> None:
+            raise AssertionError("datagrams are answered")
+
+        def answer(self, message: bytes, sender: Address) -> bytes | None:
+            server.close()
+            return None
+
+    before = threading.active_count()
+    with blocking.serve(Once(), UDP) as server, _asker(server) as one:
+        one.send(b"x")
+        server.wait_closed()
+        until(lambda: threading.active_count() == before)
+        assert server.statistics().peers == 0
+        with blocking.bind(server.addresses[0]) as again:
+            assert again.address == server.addresses[0]

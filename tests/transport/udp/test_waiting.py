@@ -6,7 +6,10 @@ import errno
 import time
 from threading import Thread
 
+import pytest
+
 from lanline.address import Address
+from lanline.errors import ChannelClosed
 from lanline.transport.udp.datagrams import UdpSocket, open_bound
 from lanline.transport.udp.undelivered import Place
 from lanline.transport.udp.waiting import receive_within, send_within, wake
@@ -61,3 +64,10 @@ def test_a_bound_socket_can_be_woken() -> None:
 
 def _receive_once(port: UdpSocket) -> None:
     receive_within(port, None)
+
+
+def test_sending_through_a_socket_that_is_over_says_that_it_is_closed() -> None:
+    with open_bound(Address.parse("udp://127.0.0.1:0")) as port:
+        wake(port)
+        with pytest.raises(ChannelClosed):
+            send_within(port, b"x", port.sock.getsockname(), b"", None)

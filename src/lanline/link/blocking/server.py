@@ -261,7 +261,8 @@ class Server:
         for senders in self._senders:
             senders.stop()
         for thread in self._threads:
-            thread.join()
+            if thread is not threading.current_thread():  # an answering function may close its own server
+                thread.join()
         for bound in self._bound:
             bound.close()
 

@@ -10,6 +10,8 @@ import socket
 import time
 from typing import Final
 
+from lanline.errors import ChannelClosed, TransportError
+from lanline.translation import _
 from lanline.transport.udp.udpsocket import Received, UdpSocket
 from lanline.transport.udp.undelivered import Place
 
@@ -42,6 +44,10 @@ def send_within(port: UdpSocket, message: bytes, to: Place | None, came_to: byte
                 time.sleep(_REST)
             else:
                 port.wait(left, to_send=True)
+        except TransportError as error:
+            if port.is_over:  # what sending after `wake` fails with says nothing of the datagram
+                raise ChannelClosed(_("this side has closed the socket already")) from error
+            raise
 
 
 def receive_within(port: UdpSocket, deadline: float | None) -> Received | None:
