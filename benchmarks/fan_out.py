@@ -13,6 +13,7 @@ Run: python -m benchmarks.fan_out [ROUNDS] [RECEIVERS...]
 from __future__ import annotations
 
 import asyncio
+import logging
 import resource
 import select
 import shutil
@@ -73,6 +74,7 @@ def serve_lanline(ready: Connection, loop: str) -> None:
 
 def serve_broadcast(ready: Connection) -> None:
     """The same with `websockets.broadcast`."""
+    logging.getLogger("websockets").setLevel(logging.CRITICAL)  # clients that are cut off at the end are no news
     listening: set[ServerConnection] = set()
 
     async def relay(connection: ServerConnection) -> None:

@@ -2,7 +2,8 @@
 
 64 bytes over TCP on loopback, one outstanding, the server in a process of its own: the median of many round trips, as
 a blocking socket measures them. Peers, in the same run: a Protocol that writes what it gets, on the same loop, and
-asyncio streams. Contestants take turns, some hundred round trips at a time.
+asyncio streams. Contestants take turns, some hundred round trips at a time. Where there are several cores, servers have
+the first and the client the last: left to the system, a pair that shares a core wins or loses by that alone.
 
 Run: python -m benchmarks.round_trip [ROUNDS]
 """
@@ -10,6 +11,7 @@ Run: python -m benchmarks.round_trip [ROUNDS]
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import statistics
 import sys
@@ -74,13 +76,17 @@ def contest(loop_name: str, loop: Loop, rounds: int) -> None:
         "lanline, length-prefixed": (serve_lanline, LengthPrefixed()),
     }
     taken: dict[str, list[float]] = {name: [] for name in contestants}
+    cores = sorted(os.sched_getaffinity(0))
     with ExitStack() as stack:
+        stack.callback(os.sched_setaffinity, 0, cores)
+        os.sched_setaffinity(0, cores[:1])  # servers inherit it
         sockets: dict[str, tuple[socket.socket, bytes]] = {}
         for name, (what, framing) in contestants.items():
             port = stack.enter_context(served(what, framing, loop))
             sock = stack.enter_context(socket.create_connection(("127.0.0.1", port)))
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             sockets[name] = sock, MESSAGE if framing is None else framing.encode(MESSAGE)
+        os.sched_setaffinity(0, cores[-1:])
         for _ in range(rounds):
             for name, (sock, question) in sockets.items():
                 taken[name] += trips(sock, question)
