@@ -24,6 +24,7 @@ PURE_MODULES = (
     "lanline.transport.sockets",
     "lanline.transport.udp.multicast",
     "lanline.link.blocking",
+    "lanline.link.datagrams.sendertable",
 )
 SLOW_TO_LOAD = ("asyncio", "uvloop", "ssl", "cryptography", "rich")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -206,6 +207,36 @@ def test_what_is_held_back_comes_when_it_is_released() -> None:
             proxy.faults = DatagramFaults()
             proxy.release()
             assert [await channel.receive(), await channel.receive()] == SENT[:2]
+
+    asyncio.run(main())
+
+
+def test_a_datagram_that_the_way_to_the_target_does_not_carry_is_lost_and_counted() -> None:
+    async def main() -> None:
+        async with before_echo(DatagramFaults()) as proxy, connect(proxy.address) as channel:
+            await channel.send(b"before")
+            assert await channel.receive() == b"before"
+            (sender,) = proxy._senders.values()
+            # 40 bytes of IP options in every header: that much less fits into a datagram (RFC 791 section 3.1).
+            sender.driver.port.sock.setsockopt(socket.IPPROTO_IP, socket.IP_OPTIONS, b"\x01" * 40)
+            await channel.send(bytes(65_507))
+            await channel.send(b"after")
+            assert await channel.receive() == b"after"
+            assert (proxy.forth.received, proxy.forth.passed, proxy.forth.lost) == (3, 2, 1)
+
+    asyncio.run(main())
+
+
+def test_what_is_released_when_the_proxy_is_closed_is_lost() -> None:
+    async def main() -> None:
+        async with before_echo(DatagramFaults(delay=2)) as proxy, connect(proxy.address) as channel:
+            for message in SENT[:2]:
+                await channel.send(message)
+            await until(lambda: proxy.held_back == 2)
+            await proxy.close()
+            proxy.faults = DatagramFaults()
+            proxy.release()
+            assert (proxy.forth.passed, proxy.forth.lost, proxy.held_back) == (0, 2, 0)
 
     asyncio.run(main())
 

@@ -77,7 +77,7 @@ def connect(
         tls: speaks TLS with this context.
         server_name: the name the server's certificate must bear; the host of the address by default.
         timeout: seconds for name lookup, connection and TLS together.
-        limits: `unsent_bytes` is used.
+        limits: `unsent_bytes` and `drain` are used; over udp only `drain`.
 
     Raises:
         AddressError: at once. ConnectFailed: when entered or awaited.

@@ -67,6 +67,8 @@ class DatagramProxyStatistics:
     """Sent on, doubles included."""
 
     lost: int = 0
+    """By the faults, or because this machine's network would not take them: too large for the way there, too many."""
+
     doubled: int = 0
     corrupted: int = 0
     truncated: int = 0
@@ -78,7 +80,7 @@ class Line:
 
     Args:
         seed: what decides.
-        send: called with each datagram that gets through.
+        send: called with each datagram that gets through. One that it raises a LanlineError for is lost.
         figures: counted here.
     """
 
@@ -132,8 +134,12 @@ class Line:
     def _line_up(self, messages: list[bytes], delay: int) -> None:
         self._late.extend(messages)
         while len(self._late) > delay:
-            self._figures.passed += 1
-            self._send(self._late.popleft())
+            try:
+                self._send(self._late.popleft())
+            except LanlineError:  # a network tells nobody what it lost
+                self._figures.lost += 1
+            else:
+                self._figures.passed += 1
 
 
 class DatagramProxy:
@@ -231,13 +237,13 @@ class DatagramProxy:
     def _new_sender(self, place: Place, came_to: bytes) -> _Sender:
         assert self._front is not None, "it was heard there"
         front, turn = self._front, len(self._senders)
-        back = Line(f"{self._seed} {turn} back", lambda message: _pass(front, message, place, came_to), self.back)
+        back = Line(f"{self._seed} {turn} back", lambda message: front.send(message, place, came_to), self.back)
         driver = UdpDriver(
             open_connected(self._target),
             receive=lambda message, _place, _came_to: back.take(message, self.faults),
             on_trouble=self._ignore,
         )
-        forth = Line(f"{self._seed} {turn} forth", lambda message: _pass(driver, message), self.forth)
+        forth = Line(f"{self._seed} {turn} forth", driver.send, self.forth)
         return _Sender(driver, forth, back)
 
     def _ignore(self, trouble: LanlineError, place: Place | None) -> None:
@@ -251,11 +257,6 @@ class _Sender:
     driver: UdpDriver
     forth: Line
     back: Line
-
-
-def _pass(driver: UdpDriver, message: bytes, to: Place | None = None, came_to: bytes = b"") -> None:
-    if not driver.is_closed and driver.has_room:
-        driver.send(message, to, came_to)
 
 
 def _with_flipped_bit(message: bytes, bit: int) -> bytes:

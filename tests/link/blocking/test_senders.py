@@ -15,8 +15,8 @@ from lanline.errors import ChannelEnded, DatagramRefused
 from lanline.limits import PLAIN
 from lanline.link import blocking
 from lanline.link.blocking import datagrams as blockingdatagrams
-from lanline.link.blocking import senders as blockingsenders
 from lanline.link.blocking.channel import Channel
+from lanline.link.datagrams import sendertable
 
 from .bare import PATIENCE, until
 
@@ -98,7 +98,7 @@ def test_of_too_many_senders_the_one_that_was_silent_longest_makes_way() -> None
 def test_handlers_that_do_not_end_count_on_and_new_senders_are_not_heard(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(blockingsenders, "LEAVING", 1)
+    monkeypatch.setattr(sendertable, "LEAVING", 1)
     may_end = threading.Event()
 
     def stubborn(channel: Channel) -> None:
@@ -118,7 +118,7 @@ def test_handlers_that_do_not_end_count_on_and_new_senders_are_not_heard(
 def test_what_waits_for_all_senders_together_is_bounded(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(blockingsenders, "ALL_WAITING_BYTES", 10_000)
+    monkeypatch.setattr(sendertable, "ALL_WAITING_BYTES", 10_000)
     may_begin = threading.Event()
 
     def slow(channel: Channel) -> None:

@@ -17,7 +17,7 @@ from lanline.errors import AddressError, ChannelClosed, ChannelEnded, ConnectFai
 from lanline.limits import PLAIN
 from lanline.link.channel import Channel
 from lanline.link.client import connect, connect_link
-from lanline.link.datagrams import listener as datagramlistener
+from lanline.link.datagrams import sendertable
 from lanline.link.datagrams.listener import DatagramListener, is_datagrams, ports_of
 from lanline.link.server import Server, serve
 from lanline.transport.tls import client_context
@@ -276,7 +276,7 @@ def test_one_sender_too_many_makes_the_longest_silent_go(run: Run[Any]) -> None:
 def test_handlers_that_do_not_end_count_on_and_new_senders_are_not_heard(
     run: Run[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(datagramlistener, "LEAVING", 1)
+    monkeypatch.setattr(sendertable, "LEAVING", 1)
 
     async def main() -> None:
         done = asyncio.Event()
@@ -296,7 +296,7 @@ def test_handlers_that_do_not_end_count_on_and_new_senders_are_not_heard(
 
 
 def test_all_that_waits_on_all_channels_is_bounded(run: Run[Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(datagramlistener, "ALL_WAITING_BYTES", 10_000)
+    monkeypatch.setattr(sendertable, "ALL_WAITING_BYTES", 10_000)
 
     async def main() -> None:
         begin = asyncio.Event()

@@ -201,22 +201,21 @@ class SenderChannel(DatagramChannel):
 
     # -- for the thread that reads -------------------------------------------------------------------------
 
-    def heard(self, message: bytes, came_to: bytes) -> bool:
-        """A datagram of the peer came. False: it was dropped, because too much waits."""
+    def heard(self, message: bytes, came_to: bytes) -> None:
+        """A datagram of the peer came. It is dropped where too much waits."""
         with self._inbox:
             size = len(message) + MESSAGE_BYTES
             if self._waiting_bytes + size > WAITING_BYTES:
                 self._dropped += 1
                 text = f"more datagrams of {self._peer} wait than may: the newest are dropped"
                 self._quiet.warn("full", text, time.monotonic())
-                return False
+                return
             self._waiting_bytes += size
             self._came_to = came_to
             self._received_messages += 1
             self._received_bytes += len(message)
             self._messages.append(message)
             self._inbox.notify()
-        return True
 
     def take_unserved(self) -> list[bytes]:
         """Takes out what nobody has received, the oldest first. The datagram that began the channel is not in it: the

@@ -1,11 +1,8 @@
 """The serving side of UDP without an event loop: one thread reads the socket and hands each sender its datagrams.
 
-The rules are those of `datagrams/listener.py`, its twin under asyncio: a sender that was silent for
-`limits.datagram_silence` seconds is forgotten; of more than `limits.max_connections` the one that was silent longest
-makes way; what waits is bounded for each and for all; what a handler has not received when it returns, the next call
-gets. Who a sender is, is what its datagrams say: no identity.
-
-Handlers run in threads of their own; the table of senders is guarded by one lock, as they leave it by themselves.
+The rules are those of `datagrams/listener.py`, its twin under asyncio, and so is the table of senders
+(`datagrams/sendertable.py`). Handlers run in threads of their own; the table is guarded by one lock, as they leave it
+by themselves. Nobody calls a handler while holding that lock.
 """
 
 from __future__ import annotations
@@ -13,7 +10,6 @@ from __future__ import annotations
 import errno
 import logging
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 from threading import Lock
 from typing import Final
@@ -23,8 +19,7 @@ from lanline.errors import ChannelClosed, DatagramTruncated, LanlineError
 from lanline.limits import Limits
 from lanline.link.blocking.datagrams import SenderChannel
 from lanline.link.blocking.handlers import Answer
-from lanline.link.datagrams.datagram import ALL_WAITING_BYTES, LEAVING, MESSAGE_BYTES
-from lanline.translation import _
+from lanline.link.datagrams.sendertable import SenderTable
 from lanline.transport.quiet import QuietLog
 from lanline.transport.udp.udpsocket import Received, UdpSocket
 from lanline.transport.udp.undelivered import Place
@@ -55,22 +50,26 @@ class Senders:
         self._address = port.address
         self._begin = begin
         self._answer = answer
-        self._limits = limits
         self._lock = Lock()
-        self._channels: OrderedDict[Place, tuple[SenderChannel, float]] = OrderedDict()
-        """By sender, the longest silent first; when it was heard last, on the monotonic clock."""
-
-        self._unfinished: set[SenderChannel] = set()
-        self._waiting_bytes = 0
+        self._table = SenderTable(self._make, self._warn, limits)
         self._quiet = QuietLog(_LOG)
         self._waker = Waker()
         self._waker.watch(port.sock)
-        self.accepted = self.refused = 0
 
     @property
     def address(self) -> Address:
         """Where it is bound, with the real port."""
         return self._address
+
+    @property
+    def accepted(self) -> int:
+        """Channels begun."""
+        return self._table.accepted
+
+    @property
+    def refused(self) -> int:
+        """Datagrams dropped because too much waited, and senders too many."""
+        return self._table.refused
 
     def run(self) -> None:
         """Reads, in the calling thread, until `stop` was called from another."""
@@ -85,14 +84,13 @@ class Senders:
         """Ends `run`: every channel ends once what came for it has been received. They may still send."""
         self._waker.wake()
         with self._lock:
-            channels = [channel for channel, _ in self._channels.values()]
-            self._channels.clear()
-        for channel in channels:
-            channel.end_receiving("the server is stopping")
+            self._table.end_all("the server is stopping")
 
     def release(self) -> None:
         """Gives the port back. Once `run` has ended, and the handlers have, or never began."""
-        for channel in list(self._unfinished):
+        with self._lock:
+            unfinished = self._table.unfinished
+        for channel in unfinished:
             channel.abort()
         self._port.close()
         self._waker.close()
@@ -135,117 +133,46 @@ class Senders:
             self._warn("answer", f"no answer: {type(error).__name__}: {error}")
 
     def _heard(self, received: Received) -> None:
-        size = len(received.message) + MESSAGE_BYTES
-        if not self._has_room(size):
-            return
-        now = time.monotonic()
         with self._lock:  # while it is held, nobody leaves: what a channel is given here, it or its successor serves
-            known = self._channels.get(received.sender)
-            if known is not None:
-                known[0].heard(received.message, received.came_to)
-                self._channels[received.sender] = known[0], now  # dropped or not: it is not silent
-                self._channels.move_to_end(received.sender)
-                return
-        if len(self._unfinished) >= self._limits.max_connections and not self._make_way():
-            self.refused += 1
-            self._warn("senders", f"{len(self._unfinished)} senders are being served: a new one was not heard")
-            return
-        with self._lock:
-            channel = self._new([received.message], received.sender, received.came_to, now)
-        self._serve(channel)
+            channel = self._table.heard(received.message, received.sender, received.came_to, time.monotonic())
+        if channel is not None:
+            self._serve(channel)
 
-    def _new(self, messages: list[bytes], sender: Place, came_to: bytes, heard_at: float) -> SenderChannel:
-        """The channel of a sender, in the table. Asked while the lock is held."""
-        channel = SenderChannel(self._port, self._port.address_of(sender), sender, came_to, self._gone)
-        for message in messages:
-            channel.heard(message, came_to)
-        self._channels[sender] = channel, heard_at
-        self._unfinished.add(channel)
-        self.accepted += 1
-        return channel
+    def _make(self, sender: Place, came_to: bytes) -> SenderChannel:
+        return SenderChannel(self._port, self._port.address_of(sender), sender, came_to, self._gone)
 
     def _serve(self, channel: SenderChannel) -> None:
         """Has a handler called for it; not while the lock is held."""
         if not self._begin(channel):
-            self.refused += 1
-            self._forget(channel)
+            with self._lock:
+                self._table.refuse(channel)
             channel.abort()
 
     def _fell_short(self, trouble: LanlineError, place: Place | None) -> None:
         with self._lock:
-            known = self._channels.get(place) if place is not None else None
+            known = self._table.find(place)
             if known is None and isinstance(trouble, DatagramTruncated):
-                known = next((one for one in self._channels.values() if one[0].peer_address == trouble.sender), None)
+                known = next((one for one in self._table if one.peer_address == trouble.sender), None)
         if known is not None:
-            known[0].fell_short(trouble)
+            known.fell_short(trouble)
         else:
             self._quiet.pass_over(trouble, str(self._address), time.monotonic())
 
-    def _has_room(self, size: int) -> bool:
-        """Whether this much more may wait. Counted from above, and exactly only when it seems too much: whoever takes
-        a message tells nobody."""
-        self._waiting_bytes += size
-        if self._waiting_bytes > ALL_WAITING_BYTES:
-            with self._lock:
-                self._waiting_bytes = size + sum(channel.waiting_bytes for channel in self._unfinished)
-        if self._waiting_bytes <= ALL_WAITING_BYTES:
-            return True
-        self._waiting_bytes -= size
-        self.refused += 1
-        self._warn("full", "64 MiB of datagrams wait for their handlers, the limit: the newest are dropped")
-        return False
-
     # -- the end of a channel ------------------------------------------------------------------------------
 
-    def _make_way(self) -> bool:
-        """Ends the channel that was silent longest. False: too many handlers have not ended though their channels
-        have."""
-        with self._lock:
-            if not self._channels or len(self._unfinished) >= self._limits.max_connections + LEAVING:
-                return False
-            channel = self._channels.popitem(last=False)[1][0]
-        text = _("{peer} made way: it was silent longest of too many senders")
-        channel.end_receiving(text.format(peer=channel.peer_address))
-        return True
-
     def _forget_the_silent(self) -> float | None:
-        """Ends the channels of those that were silent for too long. Seconds until the next of them; None: nobody."""
-        now, silence = time.monotonic(), self._limits.datagram_silence
-        forgotten: list[SenderChannel] = []
-        left: float | None = None
+        """Seconds until the next sender will have been silent for too long; None: nobody."""
+        now = time.monotonic()
         with self._lock:
-            while self._channels:
-                sender, (channel, heard_at) = next(iter(self._channels.items()))
-                if heard_at + silence > now:
-                    left = heard_at + silence - now
-                    break
-                del self._channels[sender]
-                forgotten.append(channel)
-        for channel in forgotten:
-            text = _("{peer} has sent nothing for {silence:g} s")
-            channel.end_receiving(text.format(peer=channel.peer_address, silence=silence))
-        return left
+            next_at = self._table.forget_the_silent(now)
+        return None if next_at is None else next_at - now
 
     def _gone(self, channel: SenderChannel) -> None:
         """A channel was closed by its handler. What came for it and was not received begins the next one."""
-        successor: SenderChannel | None = None
         with self._lock:
-            self._unfinished.discard(channel)
-            known = self._channels.get(channel.place)
-            if known is not None and known[0] is channel:
-                if unserved := channel.take_unserved():
-                    successor = self._new(unserved, channel.place, channel.came_to, known[1])
-                else:
-                    del self._channels[channel.place]
+            successor = self._table.gone(channel)
         if successor is not None:
             self._serve(successor)
-
-    def _forget(self, channel: SenderChannel) -> None:
-        """Takes it out of the table."""
-        with self._lock:
-            known = self._channels.get(channel.place)
-            if known is not None and known[0] is channel:
-                del self._channels[channel.place]
 
     def _warn(self, kind: str, text: str) -> None:
         self._quiet.warn(kind, f"{self._address}: {text}", time.monotonic())

@@ -12,12 +12,6 @@ WAITING_BYTES: Final = 256 * 1024
 """Received and not yet taken, for each channel; about what the kernel itself keeps for a socket. Beyond it the newest
 datagram is dropped: its sender cannot be told to wait, and the older ones were asked first."""
 
-ALL_WAITING_BYTES: Final = 64 * 1024 * 1024
-"""The same for all senders of one served address together."""
-
-LEAVING: Final = 64
-"""Senders over the limit of `max_connections` that have made way, and whose handlers are on their way out."""
-
 MESSAGE_BYTES: Final = 64
 """What a message costs beside its content: without it, endless empty datagrams would never reach the bound."""
 

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections import OrderedDict
 from collections.abc import Callable
 from typing import Final
 
@@ -24,7 +23,7 @@ from lanline.address import Address
 from lanline.errors import LanlineError, UsageError
 from lanline.limits import Limits
 from lanline.link.datagrams.channel import DatagramChannel
-from lanline.link.datagrams.datagram import ALL_WAITING_BYTES, LEAVING, MESSAGE_BYTES
+from lanline.link.datagrams.sendertable import SenderTable
 from lanline.translation import _
 from lanline.transport.base import ListenerStatistics
 from lanline.transport.udp.driver import Answer, UdpDriver
@@ -63,18 +62,12 @@ class DatagramListener:
             if answer is not None
             else UdpDriver(port, receive=self._heard, on_trouble=self._fell_short)
         )
-        self._channels: OrderedDict[Place, tuple[DatagramChannel, float]] = OrderedDict()
-        """By sender, the longest silent first; when it was heard last, by the loop's clock."""
-
-        self._unfinished: set[DatagramChannel] = set()
+        self._senders = SenderTable(self._make, self._driver.warn, limits, recount=_RECOUNT)
         self._silence: asyncio.TimerHandle | None = None
         self._is_stopped = False
-        self._waiting_bytes = 0
-        self._full_until = 0.0
-        self._accepted = self._refused = self._made_way = 0
 
     def __repr__(self) -> str:
-        return f"<DatagramListener {self._address} senders={len(self._channels)}>"
+        return f"<DatagramListener {self._address} senders={len(self._senders)}>"
 
     @property
     def addresses(self) -> tuple[Address, ...]:
@@ -85,11 +78,11 @@ class DatagramListener:
         """As of every listener: senders in place of connections. Refused are datagrams of senders too many; dropped
         strangers are senders that made way."""
         return ListenerStatistics(
-            accepted=self._accepted,
-            refused=self._refused,
-            dropped_strangers=self._made_way,
+            accepted=self._senders.accepted,
+            refused=self._senders.refused,
+            dropped_strangers=self._senders.made_way,
             strangers=0,
-            connections=len(self._unfinished),
+            connections=len(self._senders.unfinished),
             accept_errors=0,
         )
 
@@ -101,9 +94,7 @@ class DatagramListener:
         if self._silence is not None:
             self._silence.cancel()
             self._silence = None
-        for channel, _heard in self._channels.values():
-            channel.end_receiving("the server is stopping")
-        self._channels.clear()
+        self._senders.end_all("the server is stopping")
 
     async def close(self) -> None:
         """As `stop_accepting`. The socket stays open for the handlers' last words until `release`."""
@@ -112,30 +103,21 @@ class DatagramListener:
     async def release(self) -> None:
         """Gives the port back, once the system has taken what was sent, or after `limits.drain` seconds."""
         self.stop_accepting()
-        for channel in list(self._unfinished):
+        for channel in self._senders.unfinished:
             channel.abort()
         await self._driver.close(drain=self._limits.drain)
 
     # -- one datagram --------------------------------------------------------------------------------------
 
     def _heard(self, message: bytes, sender: Place, came_to: bytes) -> None:
-        if self._is_stopped or not self._has_room(len(message) + MESSAGE_BYTES):
+        if self._is_stopped:
             return
-        now = self._loop.time()
-        known = self._channels.get(sender)
-        if known is not None:
-            self._channels.move_to_end(sender)
-            known[0].heard(message, came_to)
-            self._channels[sender] = known[0], now
-            return
-        if len(self._unfinished) >= self._limits.max_connections and not self._make_way():
-            self._refused += 1
-            self._driver.warn("senders", f"{len(self._unfinished)} senders are being served: a new one was not heard")
-            return
-        self._begin([message], sender, came_to, now)
+        channel = self._senders.heard(message, sender, came_to, self._loop.time())
+        if channel is not None:
+            self._serve(channel)
 
-    def _begin(self, messages: list[bytes], sender: Place, came_to: bytes, heard_at: float) -> None:
-        channel = DatagramChannel(
+    def _make(self, sender: Place, came_to: bytes) -> DatagramChannel:
+        return DatagramChannel(
             self._driver,
             self._driver.port.address_of(sender),
             sender,
@@ -143,74 +125,29 @@ class DatagramListener:
             limits=self._limits,
             leave=self._gone,
         )
-        self._accepted += 1
-        self._channels[sender] = channel, heard_at
-        self._unfinished.add(channel)
-        for message in messages:
-            channel.heard(message, came_to)
+
+    def _serve(self, channel: DatagramChannel) -> None:
         if self._silence is None:
-            self._silence = self._loop.call_at(heard_at + self._limits.datagram_silence, self._forget_the_silent)
+            self._silence = self._loop.call_later(self._limits.datagram_silence, self._forget_the_silent)
         self._on_channel(channel)
 
     def _fell_short(self, trouble: LanlineError, place: Place | None) -> None:
-        known = self._channels.get(place) if place is not None else None
+        known = self._senders.find(place)
         if known is not None:
-            known[0].fell_short(trouble)
+            known.fell_short(trouble)
         else:
             self._driver.pass_over(trouble)
 
-    def _has_room(self, size: int) -> bool:
-        """Whether this much more may wait. Counted from above, and exactly only when it seems too much: whoever takes
-        a message tells nobody."""
-        self._waiting_bytes += size
-        if self._waiting_bytes <= ALL_WAITING_BYTES:
-            return True
-        now = self._loop.time()
-        if now >= self._full_until:
-            self._waiting_bytes = size + sum(channel.waiting_bytes for channel in self._unfinished)
-            if self._waiting_bytes <= ALL_WAITING_BYTES:
-                return True
-            self._full_until = now + _RECOUNT
-        self._waiting_bytes -= size
-        self._refused += 1
-        self._driver.warn("full", "64 MiB of datagrams wait for their handlers, the limit: the newest are dropped")
-        return False
-
     # -- the end of a channel ------------------------------------------------------------------------------
 
-    def _make_way(self) -> bool:
-        """Ends the channel that was silent longest. False: too many handlers have not ended though their channels
-        have."""
-        if self._channels and len(self._unfinished) < self._limits.max_connections + LEAVING:
-            channel = self._channels.popitem(last=False)[1][0]
-            text = _("{peer} made way: it was silent longest of too many senders")
-            channel.end_receiving(text.format(peer=channel.peer_address))
-            self._made_way += 1
-            return True
-        return False
-
     def _forget_the_silent(self) -> None:
-        self._silence = None
-        now, silence = self._loop.time(), self._limits.datagram_silence
-        while self._channels:
-            sender, (channel, heard_at) = next(iter(self._channels.items()))
-            if heard_at + silence > now:
-                self._silence = self._loop.call_at(heard_at + silence, self._forget_the_silent)
-                return
-            del self._channels[sender]
-            text = _("{peer} has sent nothing for {silence:g} s")
-            channel.end_receiving(text.format(peer=channel.peer_address, silence=silence))
+        next_at = self._senders.forget_the_silent(self._loop.time())
+        self._silence = None if next_at is None else self._loop.call_at(next_at, self._forget_the_silent)
 
     def _gone(self, channel: DatagramChannel) -> None:
-        self._unfinished.discard(channel)
-        place = channel.place
-        known = self._channels.get(place) if place is not None else None
-        if place is None or known is None or known[0] is not channel:
-            return
-        if unserved := channel.take_unserved():
-            self._begin(unserved, place, channel.came_to, known[1])
-        else:
-            del self._channels[place]
+        successor = self._senders.gone(channel)
+        if successor is not None:
+            self._serve(successor)
 
 
 def is_datagrams(address: Address | socket.socket) -> bool:
