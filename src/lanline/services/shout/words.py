@@ -157,6 +157,7 @@ def _listen(options: argparse.Namespace, console: Console) -> int:
                 port=options.port, interfaces=", ".join(shouts.interfaces) or "-"
             )
         )
+        console.flush()
         while options.count is None or heard < options.count:
             try:
                 one = shouts.receive(timeout=None if ends is None else max(0.0, ends - time.monotonic()))
