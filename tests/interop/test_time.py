@@ -53,9 +53,11 @@ def _port(address: str) -> int:
 
 
 def _needs(program: str) -> str:
-    if shutil.which(program) is None and not os.path.exists(f"/usr/sbin/{program}"):
+    # Not everybody has the place of daemons on the path.
+    place = shutil.which(program, path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin")
+    if place is None:
         pytest.skip(f"{program} is not installed: apt-get install {PACKAGES[program]}")
-    return program
+    return place
 
 
 def _is_now(text: str) -> bool:
