@@ -31,7 +31,7 @@ def test_a_name_is_served_once_and_free_again_afterwards(run: Run[Any]) -> None:
         await listener.close()  # the old one does not take the new one's name away
         assert repr(again) == "<MemoryListener mem://hub: 0 connections>"
         client = Recorder()
-        await memory.connect(HUB, lambda: client, timeout=1)
+        await memory.connect(HUB, lambda: client, timeout=10)
         await client.end()
         await again.close()
 
@@ -84,7 +84,7 @@ def test_a_thousand_strangers_are_nobodys_trouble_and_a_member_has_its_limit(run
         listener = await memory.listen(HUB, factory, limits=limits, welcome_at_once=False)
         clients = [Recorder() for _ in range(1000)]
         for client in clients:
-            await memory.connect(HUB, lambda client=client: client, timeout=1)  # type: ignore[misc]
+            await memory.connect(HUB, lambda client=client: client, timeout=10)  # type: ignore[misc]
         assert listener.statistics().strangers == 1000
         assert [arrival.welcomed("pc7") for arrival in arrivals[:3]] == [True, True, False]
         for client in clients:
@@ -100,7 +100,7 @@ def test_connecting_takes_one_round_trip_and_the_timeout_counts(run: Run[Any]) -
         loop = asyncio.get_running_loop()
         listener = await memory.listen(HUB, Recorder, latency=0.02)
         begun, client = loop.time(), Recorder()
-        await memory.connect(HUB, lambda: client, timeout=1)
+        await memory.connect(HUB, lambda: client, timeout=10)
         assert loop.time() - begun >= 0.039  # uvloop's clock ticks in milliseconds
         with pytest.raises(ConnectFailed, match=r"no answer from mem://hub within 0\.01 s"):
             await memory.connect(HUB, Recorder, timeout=0.01)
