@@ -15,6 +15,7 @@ LAYERS = {
     "session": 2,
     "transport": 3,
     "link": 4,
+    "http": 4,
     "room": 5,
     "services": 6,
     "ui": 7,
