@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from tests.ui.recording import Recording
 
-from lanline.errors import AuthorityLocked, StateUnsafe, UsageError
+from lanline.errors import AuthorityLocked, UsageError
 from lanline.room.disk import create_secret
 from lanline.room.keybox import MIN_SCRYPT_N
 from lanline.room.keys import lock_authority_key, new_key
 from lanline.room.paths import StateFolder
-from lanline.ui.passphrase import hub_passphrase, new_passphrase, read_line_of
+from lanline.ui.passphrase import hub_passphrase, new_passphrase
 
 
 @pytest.fixture
@@ -65,37 +65,3 @@ def test_nobody_is_asked_where_none_is_needed(tmp_path: Path) -> None:
     create_secret(folder.authority_key, lock_authority_key(new_key(), None))
     assert hub_passphrase(console, folder, None) is None
     assert console.asked == []
-
-
-def test_a_file_is_read_to_the_end_of_its_first_line(tmp_path: Path) -> None:
-    file = tmp_path / "f"
-    file.write_bytes("öffne dich \r\nrest\n".encode())
-    file.chmod(0o600)
-    assert read_line_of(str(file), what="passphrase", is_secret=True) == "öffne dich "
-
-
-@pytest.mark.parametrize(
-    ("content", "says"),
-    [
-        (b"", "first line is empty"),
-        (b"\nx", "first line is empty"),
-        (b"\xff\n", "no UTF-8"),
-        (b"x" * 5000, "4096 bytes"),
-    ],
-)
-def test_a_file_that_holds_none_is_named(tmp_path: Path, content: bytes, says: str) -> None:
-    file = tmp_path / "f"
-    file.write_bytes(content)
-    with pytest.raises(UsageError, match=says):
-        read_line_of(str(file), what="code")
-
-
-def test_a_secret_in_a_file_for_all_is_refused_and_a_code_is_not(tmp_path: Path) -> None:
-    file = tmp_path / "f"
-    file.write_text("K7-QM4T-9XWB\n")
-    file.chmod(0o644)
-    assert read_line_of(str(file), what="code")
-    with pytest.raises(StateUnsafe, match="others can read"):
-        read_line_of(str(file), what="passphrase", is_secret=True)
-    with pytest.raises(UsageError, match="No such file"):
-        read_line_of(str(tmp_path / "missing"), what="code")

@@ -22,6 +22,7 @@ from typing import Final
 from lanline.errors import JoinFailed, UsageError
 from lanline.roles import Role
 from lanline.room.joincode import JoinCode
+from lanline.transport.failurerate import FailureRate
 
 MAX_OPEN: Final = 8
 """Invitations open at once."""
@@ -71,38 +72,13 @@ class Turned:
     """Seconds until another try can help; 0 where waiting does not."""
 
 
-@dataclass(slots=True)
-class _Failures:
-    """A bucket of failures that drains with time."""
-
-    burst: int
-    seconds_each: float
-    level: float = 0.0
-    at: float = 0.0
-
-    def now(self, now: float) -> float:
-        """How many failures are in it."""
-        self.level = max(0.0, self.level - (now - self.at) / self.seconds_each) if now > self.at else self.level
-        self.at = max(now, self.at)
-        return self.level
-
-    def add(self, now: float) -> None:
-        self.level = min(self.now(now) + 1, float(self.burst))
-
-    def wait(self, now: float, under_way: int) -> float:
-        """Seconds until one more failure has room; conversations under way count as if they would fail."""
-        over = self.now(now) + under_way + 1 - self.burst
-        # A thousandth of slack: a level that drained by floating-point steps must not refuse for 1e-16 of a try.
-        return over * self.seconds_each if over > 0.001 else 0.0
-
-
 class InvitationBook:
     """All invitations of this hub, and the failures of strangers."""
 
     def __init__(self) -> None:
         self._open: dict[str, Invitation] = {}
-        self._door = _Failures(DOOR_BURST, DOOR_REFILL)
-        self._addresses: OrderedDict[str, _Failures] = OrderedDict()
+        self._door = FailureRate(DOOR_BURST, DOOR_REFILL)
+        self._addresses: OrderedDict[str, FailureRate] = OrderedDict()
         self._under_way: Counter[str] = Counter()
         self._wrong_by_address: Counter[str] = Counter()
         self.let_in = self.wrong = self.dropped = self.turned = 0
@@ -215,7 +191,7 @@ class InvitationBook:
             del self._under_way[address]
 
     def _count_failure(self, address: str, now: float) -> None:
-        failures = self._addresses.setdefault(address, _Failures(ADDRESS_BURST, ADDRESS_REFILL, at=now))
+        failures = self._addresses.setdefault(address, FailureRate(ADDRESS_BURST, ADDRESS_REFILL, at=now))
         self._addresses.move_to_end(address)
         failures.add(now)
         if len(self._addresses) > MAX_ADDRESSES:

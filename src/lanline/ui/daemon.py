@@ -21,7 +21,7 @@ from lanline.room.node import Node
 from lanline.room.paths import StateFolder
 from lanline.room.records import NodeStatus
 from lanline.room.settings import Settings, save_settings
-from lanline.ui.loops import loop_factory
+from lanline.transport.loops import loop_factory
 from lanline.ui.services import make_services
 
 log = logging.getLogger("lanline.node")

@@ -6,13 +6,11 @@ hub starts locked and says so, for it serves everything but invitations, removal
 
 from __future__ import annotations
 
-import os
-import stat
-import sys
 from typing import TYPE_CHECKING, Final
 
-from lanline.errors import AuthorityLocked, StateUnsafe, UsageError
-from lanline.room.disk import OWNER_ONLY, read_secret
+from lanline.errors import AuthorityLocked, UsageError
+from lanline.room.disk import read_secret
+from lanline.room.firstline import read_line_of
 from lanline.room.keys import is_authority_locked, open_authority_key
 from lanline.translation import _
 
@@ -21,10 +19,7 @@ if TYPE_CHECKING:
     from lanline.room.keys import PrivateKey
     from lanline.room.paths import StateFolder
 
-_MAX_BYTES: Final = 4096
-"""Of one line, as at a terminal. A longer one is cut nowhere: it is refused."""
 _TRIES: Final = 3
-STANDARD_INPUT: Final = "-"
 
 
 _WHY_A_ROOMS: Final = _(
@@ -122,49 +117,6 @@ def _asked(console: Console, key: bytes) -> str | None:
         else:
             return passphrase
     raise AssertionError("the last try returns or raises")
-
-
-def read_line_of(file: str, *, what: str, is_secret: bool = False) -> str:
-    """The first line of a file, without its newline.
-
-    Args:
-        file: its name; `-` is standard input.
-        what: it holds, for errors.
-        is_secret: refuse a regular file that others can read.
-
-    Raises:
-        UsageError: it cannot be read, or has no text. StateUnsafe: others can read it.
-    """
-    try:
-        if file == STANDARD_INPUT:
-            data = sys.stdin.buffer.readline(_MAX_BYTES)
-        else:
-            with open(file, "rb") as opened:
-                facts = os.fstat(opened.fileno())
-                if is_secret and stat.S_ISREG(facts.st_mode) and facts.st_mode & OWNER_ONLY:
-                    raise StateUnsafe(
-                        _("others can read {file}, which holds the {what}").format(file=file, what=what),
-                        advice=f"chmod 600 {file}",
-                    )
-                data = opened.readline(_MAX_BYTES)
-        if len(data) == _MAX_BYTES:
-            raise UsageError(
-                _("the first line of {file} has {max_bytes} bytes or more: that is no {what}").format(
-                    file=file, max_bytes=_MAX_BYTES, what=what
-                )
-            )
-        text = data.decode("utf-8").rstrip("\r\n")
-    except OSError as error:
-        raise UsageError(
-            _("the {what} cannot be read from {file}: {strerror}").format(
-                what=what, file=file, strerror=error.strerror or error
-            )
-        ) from error
-    except UnicodeDecodeError as error:
-        raise UsageError(_("the {what} in {file} is no UTF-8 text").format(what=what, file=file)) from error
-    if not text:
-        raise UsageError(_("there is no {what} in {file}: its first line is empty").format(what=what, file=file))
-    return text
 
 
 def _not_empty(passphrase: str) -> str:

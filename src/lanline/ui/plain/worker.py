@@ -7,7 +7,6 @@ gracefully, within a limit; the second cuts everybody off; the third is the syst
 from __future__ import annotations
 
 import asyncio
-import signal
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -16,8 +15,9 @@ from lanline.errors import UsageError
 from lanline.framing.raw import Raw
 from lanline.limits import PLAIN
 from lanline.link.server import Server, serve
+from lanline.room.stopsignals import CUT_OFF, StopSignals
 from lanline.translation import _
-from lanline.ui.loops import loop_factory
+from lanline.transport.loops import loop_factory
 from lanline.ui.plain.watching import Tell, Watch, WatchedAnswers
 
 if TYPE_CHECKING:
@@ -30,13 +30,8 @@ if TYPE_CHECKING:
     from lanline.ui.plain.faces import Face
     from lanline.ui.plain.headcount import Headcount
 
-CUT_OFF: Final = 130
-"""Exit code after a second signal: as a shell reports an interrupted program."""
-
 _CATCH_UP: Final = 0.5
 """Seconds after which an output that took no more is tried again."""
-
-_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Settings(NamedTuple):
@@ -90,37 +85,6 @@ def run_worker(
         return runner.run(_serve(face, bound, settings, headcount, tell, is_ready, parent, catch_up))
 
 
-class _Signals:
-    """How often this process was told to stop."""
-
-    def __init__(self, parent: int | None) -> None:
-        self.first = asyncio.Event()
-        self.second = asyncio.Event()
-        self._loop = asyncio.get_running_loop()
-        self._parent = parent
-        for one in _SIGNALS:
-            # What was told to be ignored stays so: SIGHUP under nohup, SIGINT of a background job or a worker.
-            if signal.getsignal(one) is not signal.SIG_IGN:
-                self._loop.add_signal_handler(one, self._heard)
-        if parent is not None:
-            self._loop.add_reader(parent, self._parent_gone)
-
-    def _heard(self) -> None:
-        if not self.first.is_set():
-            self.first.set()
-            return
-        self.second.set()
-        for one in _SIGNALS:
-            if signal.getsignal(one) is not signal.SIG_IGN:
-                self._loop.remove_signal_handler(one)
-                signal.signal(one, signal.SIG_DFL)
-
-    def _parent_gone(self) -> None:
-        assert self._parent is not None, "watched only where there is one"
-        self._loop.remove_reader(self._parent)
-        self.first.set()
-
-
 async def _serve(
     face: Face,
     bound: tuple[Bound, ...],
@@ -133,7 +97,7 @@ async def _serve(
 ) -> int:
     if catch_up is not None:
         tell = _CaughtUp(tell, catch_up).tell
-    signals = _Signals(parent)
+    signals = StopSignals(parent)
     watch = Watch(tell, headcount, folder=face.folder, is_verbose=settings.is_verbose)
     served = _Served(face, watch, tell, headcount, is_verbose=settings.is_verbose)
     async with AsyncExitStack() as stack:
@@ -176,7 +140,7 @@ class _CaughtUp:
             self._loop.call_later(_CATCH_UP, self._look)
 
 
-async def _close(servers: list[Server], drain: float, signals: _Signals) -> bool:
+async def _close(servers: list[Server], drain: float, signals: StopSignals) -> bool:
     """Closes all servers at once; whether a second signal came meanwhile."""
 
     async def close_all(seconds: float) -> None:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from lanline.arguments import WordParser
 from lanline.console import Painted
 from lanline.errors import UsageError
+from lanline.room.firstline import STANDARD_INPUT
 from lanline.translation import _
-from lanline.ui.passphrase import STANDARD_INPUT, new_passphrase, open_key
+from lanline.ui.passphrase import new_passphrase, open_key
 
 if TYPE_CHECKING:
     from argparse import Namespace

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from lanline.address import Address
 from lanline.arguments import WordParser
 from lanline.errors import ConnectFailed, JoinFailed
+from lanline.room.firstline import read_line_of
 from lanline.room.founding import check_free, keep_joined, node_key_for
 from lanline.room.joincode import JoinCode
 from lanline.room.names import check_name, name_from_hostname
 from lanline.room.settings import DEFAULT_PORT, Settings
 from lanline.translation import _
-from lanline.ui.passphrase import read_line_of
 from lanline.ui.serving import (
     add_serving_options,
     check_port,

@@ -40,7 +40,7 @@ def unlock(arguments: list[str], console: Console, folder: StateFolder) -> int:
 
 
 def _passphrase(file: str | None, console: Console) -> str:
-    from lanline.ui.passphrase import read_line_of
+    from lanline.room.firstline import read_line_of
 
     if file is not None:
         return read_line_of(file, what="passphrase", is_secret=True)

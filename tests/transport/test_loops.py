@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from lanline.errors import UsageError
-from lanline.ui.loops import LOOP_VARIABLE, loop_factory
+from lanline.transport.loops import LOOP_VARIABLE, loop_factory
 
 
 def test_uvloop_is_chosen_where_it_is_installed() -> None:
