@@ -1,0 +1,25 @@
+"""The one place where a share's pieces become a site. It decides nothing; whoever brings a piece adds its line here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from lanline.http.hosts import HostGuard
+from lanline.services.share.folders import Folders
+from lanline.services.share.site import Answers, Guard, Site
+
+if TYPE_CHECKING:
+    from lanline.services.share.shared import Shared
+
+
+def site_of(shared: Shared, *, host_names: Iterable[str] = (), guards: Sequence[Guard] = ()) -> Site:
+    """The site of what is shared.
+
+    Args:
+        shared: a folder, a file or standard input, with what visitors may do.
+        host_names: further names this server may be called by.
+        guards: asked before anything is answered, in this order; see `site.Guard`.
+    """
+    answers = Answers(folder=Folders().answer)
+    return Site(shared, answers, HostGuard(host_names), guards)

@@ -1,0 +1,81 @@
+"""GET and HEAD of a folder: its listing as a page or as JSON, sent in blocks.
+
+What stands in a listing is `listing.py`'s matter; here it becomes an answer. The disk is asked in a thread, and between
+two blocks everybody else has a turn.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from importlib.resources import files
+from typing import TYPE_CHECKING, Final
+
+from aiohttp import web
+
+from lanline.http.refusal import prefers_json
+from lanline.services.share.listing import BLOCK_ENTRIES, Listing, html_of, json_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lanline.services.share.shared import Shared
+    from lanline.services.share.target import Target
+
+_ABOUT_BOTH: Final = {"Cache-Control": "no-cache", "Vary": "Accept", "X-Content-Type-Options": "nosniff"}
+_JSON: Final = {
+    **_ABOUT_BOTH,
+    "Content-Type": "application/json; charset=utf-8",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+
+PAGE_POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; media-src 'self'; "
+    "frame-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+"""Content-Security-Policy of the page: its own files and what is shared, nothing from elsewhere and nothing inline."""
+
+_HTML: Final = {
+    **_ABOUT_BOTH,
+    "Content-Type": "text/html; charset=utf-8",
+    "Content-Security-Policy": PAGE_POLICY,
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+
+
+class Folders:
+    """Answers for folders. Reads the page's shell once, when it is made."""
+
+    def __init__(self) -> None:
+        shell = files("lanline.services.share").joinpath("page", "shell.html").read_bytes()
+        before_title, _, rest = shell.partition(b"$title")
+        between, _, behind = rest.partition(b"$listing")
+        self._shell = before_title, between, behind
+
+    async def answer(self, request: web.BaseRequest, target: Target, shared: Shared) -> web.StreamResponse:
+        """Answers GET or HEAD of a folder that is there.
+
+        Raises:
+            FileError: it cannot be listed.
+        """
+        contents = await asyncio.to_thread(shared.contents, target.names)
+        listing = Listing(target.names, contents, shared.permissions, shared.name)
+        if prefers_json(request.headers.get("Accept", "")):
+            headers, blocks = _JSON, json_of(listing)
+        else:
+            headers, blocks = _HTML, html_of(listing, self._shell)
+        if len(contents.items) <= BLOCK_ENTRIES:
+            return web.Response(headers=headers, body=b"".join(blocks))
+        return await _stream(request, headers, blocks)
+
+
+async def _stream(request: web.BaseRequest, headers: dict[str, str], blocks: Iterator[bytes]) -> web.StreamResponse:
+    """Sends a listing whose length is not known beforehand."""
+    response = web.StreamResponse(headers=headers)
+    await response.prepare(request)
+    if request.method == "GET":
+        for block in blocks:
+            await response.write(block)
+            await asyncio.sleep(0)  # a fast client's socket never makes write() wait
+    return response
