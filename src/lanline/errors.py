@@ -36,6 +36,18 @@ The tree::
         CallRefused                      the peer's rules do not allow it
         CallFailed                       anything else the peer reported
         CallLost                         the link went away before the answer came
+      FileError                          a file beneath a held folder could not be had, made or removed
+        NameRefused                      a name that no file may be asked for or made by
+        FileMissing                      nothing is there by that name
+        FolderGone                       the held folder was moved, replaced or removed
+        LeadsOutside                     a link leads out of the folder, or stands where no link is followed
+        NoAccess                         the system does not let this user do it
+        NotAFile                         a pipe, socket or device, or a file where a folder is wanted
+        ParentMissing                    the folder to write into is not there
+        TakenAlready                     the name is in use, and nothing is replaced
+        NotEmpty                         a folder that holds something is not removed
+        DiskFull                         no room is left, or this user's share of it is used up
+        FileChanged                      a file became shorter while it was read
       RoomError
         NotInRoom                        this machine is in no room
         InRoomAlready                    this machine is in a room, and was to found or join one
@@ -379,6 +391,80 @@ def call_error(
     """The error class that belongs to a status, made with these values."""
     kind = _CALL_ERRORS.get(status, CallFailed)
     return kind(status, text, may_have_run=may_have_run, details=details)
+
+
+class FileError(LanlineError):
+    """A file beneath a held folder could not be had, made or removed. This class itself: the system failed, and said how.
+
+    Try: again in a while; dmesg and ulimit -n show whether the disk is failing or too many files are open."""
+
+
+class NameRefused(FileError):
+    """No file may be asked for or made by this name: `..`, a separator, a device of Windows and the like.
+
+    Try: another name: letters and digits of any language, spaces, dots, - and _ pass on every system."""
+
+
+class FileMissing(FileError):
+    """Nothing is there by that name.
+
+    Try: list the folder it should be in; it may have been moved or renamed."""
+
+
+class FolderGone(FileError):
+    """The folder was moved, replaced or removed since it was taken hold of. What stands in its place is not touched.
+
+    Try: put it back, or start again with the folder that is meant."""
+
+    exit_code = 2
+
+
+class LeadsOutside(FileError):
+    """A link leads out of the folder, or stands in the way of writing, which goes through no link.
+
+    Try: --follow, if what the link leads to may be read by everybody; for writing, the folder that it leads to."""
+
+
+class NoAccess(FileError):
+    """The system does not let this user do it.
+
+    Try: ls -l, which shows who may; or start lanline as the user that the files belong to."""
+
+
+class NotAFile(FileError):
+    """What is there is of another kind: a pipe, a socket or a device, or a file where a folder is wanted.
+
+    Try: ls -l, whose first letter says what it is; only files and folders are read and written."""
+
+
+class ParentMissing(FileError):
+    """The folder to write into is not there.
+
+    Try: make the folder first."""
+
+
+class TakenAlready(FileError):
+    """The name is in use, and nothing is replaced unless that was allowed.
+
+    Try: another name, or --overwrite if files may be replaced; a folder is never replaced."""
+
+
+class NotEmpty(FileError):
+    """A folder that holds something is not removed.
+
+    Try: remove what is in it first; ls -a shows what a listing leaves out."""
+
+
+class DiskFull(FileError):
+    """No room is left on the disk, or this user's share of it is used up.
+
+    Try: df -h and quota, which show what is left; free some space and try again."""
+
+
+class FileChanged(FileError):
+    """A file became shorter while it was read: what was sent of it is neither the old one nor the new one.
+
+    Try: again, once the program that writes it is done."""
 
 
 class RoomError(LanlineError):
