@@ -1,0 +1,72 @@
+"""From a request to its answer: calls the site and turns whatever comes of it into a response.
+
+A response, a `Refusal`, a lost connection, a shortage of descriptors or a fault of ours: each ends in one `Outcome`.
+Rule: a fault is told to the owner once, with its traceback, and to the peer as a bare 500.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Final, NamedTuple
+
+from aiohttp import web
+
+from lanline.clean import clean
+from lanline.http.exchange import CUT_OFF, Request
+from lanline.http.refusal import Refusal, answer_of
+
+Site = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+"""Answers one request: returns a response, begun or not, or raises `Refusal`."""
+
+_LOG: Final = logging.getLogger("lanline.http")
+
+_SHORTAGES: Final = (errno.EMFILE, errno.ENFILE)
+
+
+class Outcome(NamedTuple):
+    """How a request ended."""
+
+    status: int
+    """Of the answer; `CUT_OFF` where the peer was gone before its end."""
+
+    is_whole: bool
+    """Whether all of the answer was written. Else the connection is of no more use."""
+
+    keeps_alive: bool
+    """Whether another request may follow."""
+
+
+async def answer(request: Request, site: Site) -> Outcome:
+    """Lets the site answer."""
+    expected = request.headers.get("Expect")
+    if expected is not None and expected.lower() != "100-continue":
+        return await refuse(request, Refusal(417, "the only expectation met here is 100-continue"))
+    try:
+        return await _deliver(request, await site(request))
+    except Refusal as refusal:
+        return await refuse(request, refusal)
+    except ConnectionError:
+        return Outcome(CUT_OFF, is_whole=False, keeps_alive=False)
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno in _SHORTAGES:
+            return await refuse(request, Refusal(503, "too many files are open here", headers={"Retry-After": "5"}))
+        _LOG.error("%s %s failed", request.method, clean(request.path_qs), exc_info=error)
+        return await refuse(request, Refusal(500, "this server made a mistake; its owner has been told"))
+
+
+async def refuse(request: Request, refusal: Refusal) -> Outcome:
+    """Answers with a refusal, unless another answer has begun: that one cannot be completed any more."""
+    if request.answered_status:
+        return Outcome(refusal.status, is_whole=False, keeps_alive=False)
+    try:
+        return await _deliver(request, answer_of(refusal, request))
+    except ConnectionError:
+        return Outcome(CUT_OFF, is_whole=False, keeps_alive=False)
+
+
+async def _deliver(request: Request, response: web.StreamResponse) -> Outcome:
+    await response.prepare(request)
+    await response.write_eof()
+    return Outcome(response.status, is_whole=True, keeps_alive=bool(response.keep_alive))

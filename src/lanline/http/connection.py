@@ -1,0 +1,396 @@
+"""One connection that speaks HTTP/1.1: aiohttp's protocol with the parts that it leaves out.
+
+aiohttp parses, and writes what responses hold. This class takes headers within their time and size, gives one request
+after the other to `answering.py`, and ends connections so that the last answer arrives. States::
+
+    IDLE -> HEADER -> BUSY -> IDLE
+                        \\-> LINGERING -> CLOSING
+
+Rules: all of a connection happens in one task; what is not understood, or not read, is followed by the answer and the
+end of the connection, but never by a reset that destroys the answer on its way.
+
+Overrides of `aiohttp.web_protocol.RequestHandler`: connection_made, connection_lost, data_received, eof_received and
+start. Used of what it inherits: the flow control of `BaseProtocol`, and the pause while too many pipelined requests
+wait. See docs/decisions/0090-the-connection-of-http.md. Source: RFC 9112 sections 2.2, 9.3 and 9.6.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from time import monotonic
+from typing import Any, Final, cast
+
+from aiohttp import web
+from aiohttp.http import HttpVersion11, RawRequestMessage, StreamWriter
+from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
+from aiohttp.web_protocol import RequestHandler
+from multidict import CIMultiDict, CIMultiDictProxy
+from yarl import URL
+
+from lanline.http.answering import Outcome, answer, refuse
+from lanline.http.badrequest import header_too_large, refusal_of_parser
+from lanline.http.exchange import Exchange, Request
+from lanline.http.house import House
+from lanline.http.limits import HttpLimits
+from lanline.http.refusal import Refusal
+from lanline.transport.base import Arrival
+
+IDLE, HEADER, BUSY, LINGERING, CLOSING = range(5)
+"""IDLE: no byte of a request is here. HEADER: one has begun. BUSY: requests are being answered. LINGERING: the last
+answer is written, what still comes is thrown away. CLOSING: nothing is read, what is written goes out."""
+
+_FIRST_BYTES: Final = 64
+"""Of a header that comes in pieces: enough to tell an unknown method."""
+
+_Message = tuple[RawRequestMessage | Refusal, StreamReader]
+"""A request with its body; or what to say instead, where none could be read."""
+
+
+def _unreadable() -> RawRequestMessage:
+    """In place of a request that could not be read."""
+    fields: CIMultiDict[str] = CIMultiDict()
+    return RawRequestMessage("-", "-", HttpVersion11, CIMultiDictProxy(fields), (), True, None, False, False, URL("/"))
+
+
+class Connection(RequestHandler):
+    """One connection.
+
+    Args:
+        house: what it shares with the others.
+        arrival: from the listener.
+    """
+
+    __slots__ = (
+        "phase",
+        "sending",
+        "taken_at",
+        "task",
+        "_arrival",
+        "_began_with",
+        "_held_back",
+        "_house",
+        "_is_deaf",
+        "_is_half_closed",
+        "_is_last",
+        "_is_over",
+        "_is_surplus",
+        "_latest",
+        "_lingered",
+        "_peer",
+        "_queue",
+        "_since",
+        "_unjudged_bytes",
+    )
+
+    def __init__(self, house: House, arrival: Arrival) -> None:
+        limits = house.limits
+        super().__init__(
+            cast(Any, house),
+            loop=house.loop,
+            keepalive_timeout=0,  # the house looks after time
+            tcp_keepalive=False,  # the listener has set that
+            access_log=cast(Any, None),
+            max_line_size=limits.max_target_bytes,
+            max_field_size=limits.max_header_bytes + 1,  # another number than the line's: an error names it
+            max_headers=limits.max_header_fields,
+            read_bufsize=limits.read_bytes,
+            auto_decompress=False,
+        )
+        self.phase = IDLE
+        self.task: asyncio.Task[None] | None = None
+        self.sending: asyncio.Future[None] | None = None
+        self.taken_at = self._since = self._loop.time()
+        self._house = house
+        self._arrival: Arrival | None = arrival
+        self._peer = arrival.peer_address
+        self._queue: deque[_Message] = cast(Any, self._messages)  # aiohttp's own, whose length it looks at
+        self._latest: StreamReader = EMPTY_PAYLOAD
+        self._lingered: asyncio.Future[None] | None = None
+        self._began_with = b""
+        self._unjudged_bytes = self._held_back = 0
+        self._is_deaf = self._is_half_closed = self._is_last = self._is_over = self._is_surplus = False
+
+    # What the transport calls
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begins to serve."""
+        super(RequestHandler, self).connection_made(transport)
+        self._is_surplus = not self._house.admit(self)
+        self.task = self._loop.create_task(self.start())
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Wakes whoever reads, writes or waits; a site learns of it there, and is not cancelled."""
+        super(RequestHandler, self).connection_lost(exc)
+        self._parser = None
+        if self._arrival is not None:
+            self._arrival.gone()
+            self._arrival = None
+        lost = ConnectionResetError("the connection is lost")
+        if not self._latest.is_eof():
+            self._latest.set_exception(lost)
+        if self.sending is not None and not self.sending.done():
+            self.sending.set_exception(lost)
+        for waiter in (self._lingered, self._waiter):
+            if waiter is not None and not waiter.done():
+                waiter.set_result(None)
+        self._is_last = True
+        if self._is_over:
+            self._house.forget(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Feeds the parser, and judges what a header takes."""
+        if self._is_deaf or self._parser is None:
+            return
+        was_body = not self._latest.is_eof()
+        try:
+            messages, is_upgraded, tail = self._parser.feed_data(data)
+            while is_upgraded and messages[-1][0].method != "CONNECT":
+                # A server may ignore an upgrade (RFC 9110 section 7.8): what follows is the next request.
+                self._parser.set_upgraded(False)
+                more, is_upgraded, tail = self._parser.feed_data(tail)
+                messages = [*messages, *more]
+        except HttpProcessingError as error:
+            begun = b"" if was_body else (self._began_with + data[:_FIRST_BYTES])[:_FIRST_BYTES]
+            self._take_last(refusal_of_parser(error, begun, self._house.limits))
+            return
+        if messages:
+            self._take(self._judged(cast("list[_Message]", list(messages)), len(data)))
+            if is_upgraded:
+                self._is_deaf = True  # CONNECT: what follows is no HTTP
+        elif not was_body and data:
+            self._judge_part(data)
+
+    def eof_received(self) -> bool:  # type: ignore[override]  # asyncio asks for it; aiohttp leaves it None
+        """The peer sends no more. An answer under way still goes to it; True keeps the connection open for that."""
+        self._is_half_closed = True
+        if self._lingered is not None and not self._lingered.done():
+            self._lingered.set_result(None)
+        if self.phase != BUSY or self.transport is None:
+            return False
+        if not self._latest.is_eof():
+            self._latest.set_exception(ConnectionResetError("the body was cut off"))
+        return self.transport.get_extra_info("sslcontext") is None
+
+    # What the house calls
+
+    def check(self, now: float) -> None:
+        """Ends what takes too long.
+
+        Args:
+            now: the loop's time.
+        """
+        passed, limits = now - self._since, self._house.limits
+        if self.phase == IDLE and passed >= (limits.header if self._is_surplus else limits.idle):
+            self.leave()
+        elif self.phase == HEADER and passed >= limits.header:
+            self._take_last(Refusal(408, f"the header of the request was not whole after {limits.header:g} s"))
+        elif self.phase == LINGERING and passed >= limits.linger:
+            if self._lingered is not None and not self._lingered.done():
+                self._lingered.set_result(None)
+        self._check_taken(now)
+
+    def leave(self) -> None:
+        """Closes an idle connection now, another one after the answer that is under way."""
+        self._is_last = True
+        if self.phase == IDLE and self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def cut(self) -> None:
+        """Ends the connection at once."""
+        if self.transport is not None:
+            self.transport.abort()
+
+    def _check_taken(self, now: float) -> None:
+        """Cuts off a peer that takes nothing of what is written to it."""
+        transport = self.transport
+        if transport is None:
+            return
+        is_waiting = self.sending is not None and not self.sending.done()
+        held_back = transport.get_write_buffer_size()
+        if (held_back == 0 and not is_waiting) or held_back != self._held_back:
+            self._held_back, self.taken_at = held_back, now
+        elif now - self.taken_at >= self._house.limits.stall:
+            transport.abort()
+
+    # What answering, reading and sending ask
+
+    @property
+    def limits(self) -> HttpLimits:
+        """In force for this connection."""
+        return self._house.limits
+
+    def moved(self) -> None:
+        """The peer has taken something that was not written through the transport."""
+        self.taken_at = self._loop.time()
+
+    def must_close_after(self, request: Request) -> bool:
+        """Whether the answer to this request is the last on its connection.
+
+        So it is when more of its body is left than is worth reading away, or when it waits for a `100 Continue` that
+        it has not been sent: it may then send the body, or leave it out, and nobody can tell which (RFC 9110 section
+        10.1.1).
+        """
+        if self._is_last or self._is_half_closed or self._is_deaf or request.method == "CONNECT":
+            return True
+        body = request.content
+        if body.is_eof():
+            return False
+        if request.expects_continue and not request.has_begun_body:
+            return True
+        length = request.content_length
+        return length is None or length - body.total_bytes > self._house.limits.max_rest_bytes
+
+    # Judging headers
+
+    def _judged(self, messages: list[_Message], arrived_bytes: int) -> list[_Message]:
+        """The same messages; those with too large a header, which no field of it was alone, as refusals."""
+        limit = self._house.limits.max_header_bytes
+        is_suspect = self._unjudged_bytes + arrived_bytes > limit
+        self._unjudged_bytes, self._began_with = 0, b""
+        if is_suspect:
+            for index, (message, _) in enumerate(messages):
+                if not isinstance(message, Refusal) and _header_bytes(message) > limit:
+                    self._is_deaf = True
+                    return [*messages[:index], (header_too_large(self._house.limits), EMPTY_PAYLOAD)]
+        return messages
+
+    def _judge_part(self, data: bytes) -> None:
+        """Counts a header that is not whole yet."""
+        if not self._unjudged_bytes and not data.strip(b"\r\n"):
+            return  # empty lines before a request count for nothing (RFC 9112 section 2.2)
+        self._unjudged_bytes += len(data)
+        if len(self._began_with) < _FIRST_BYTES:
+            self._began_with = (self._began_with + data[:_FIRST_BYTES])[:_FIRST_BYTES]
+        if self.phase == IDLE:
+            self.phase, self._since = HEADER, self._loop.time()
+        if self._unjudged_bytes > self._house.limits.max_header_bytes:
+            self._take_last(header_too_large(self._house.limits))
+
+    def _take(self, messages: list[_Message]) -> None:
+        self._latest = messages[-1][1]
+        self._queue.extend(messages)
+        if self.phase < BUSY:
+            self.phase = BUSY
+            self._house.works(self)
+            if self._waiter is not None and not self._waiter.done():
+                self._waiter.set_result(None)
+        if not self._buffer_paused and len(self._queue) >= self._max_msg_queue_size:
+            self._pause_reading_for_buffer()
+
+    def _take_last(self, refusal: Refusal) -> None:
+        """Says this after the answers that are due before it, and hears nothing more."""
+        self._is_deaf = True
+        if self._latest.is_eof():
+            self._take([(refusal, EMPTY_PAYLOAD)])
+        else:
+            self._latest.set_exception(refusal)  # the fault is in the body: whoever reads it says so
+
+    # The task
+
+    async def start(self) -> None:
+        """Answers one request after the other, then closes."""
+        try:
+            while await self._wait_request():
+                message, body = self._queue.popleft()
+                if self._parser is not None:
+                    self._parser.message_consumed()
+                if self._buffer_paused and len(self._queue) <= self._msg_queue_resume_size:
+                    self._resume_reading_if_drained()
+                if not await self._exchange(message, body):
+                    break
+        finally:
+            self._end()
+
+    async def _wait_request(self) -> bool:
+        """Waits for a request; False when there will be none."""
+        if not self._queue and not self._is_last and not self._is_half_closed:
+            self.phase = HEADER if self._unjudged_bytes else IDLE
+            self._since = self._loop.time()
+            if not self._is_surplus:
+                self._house.rests(self)
+            self._waiter = self._loop.create_future()
+            try:
+                await self._waiter
+            finally:
+                self._waiter = None
+        return bool(self._queue)
+
+    async def _exchange(self, message: RawRequestMessage | Refusal, body: StreamReader) -> bool:
+        """Answers one request, tells the house of it. Returns whether the connection can carry another."""
+        refusal = message if isinstance(message, Refusal) else None
+        head = _unreadable() if isinstance(message, Refusal) else message
+        began = monotonic()
+        writer = StreamWriter(self, self._loop)
+        request = Request(head, body, self, writer, cast(Any, self.task), self._loop)
+        if refusal is None and self._is_surplus and self._house.is_full:
+            after = str(self._house.limits.retry_after)
+            refusal = Refusal(503, "too many connections at once: try again later", headers={"Retry-After": after})
+            self._is_last = True
+        if refusal is not None:
+            outcome = await refuse(request, refusal)
+        else:
+            outcome = await answer(request, self._house.site)
+        if self._house.heard is not None:
+            taken = monotonic() - began
+            named = head.headers.get("User-Agent", "")
+            sent, received = writer.output_size, body.total_bytes
+            self._house.heard(
+                Exchange(self._peer, head.method, head.path, outcome.status, sent, received, taken, request.user, named)
+            )
+        return await self._settle(outcome, body)
+
+    async def _settle(self, outcome: Outcome, body: StreamReader) -> bool:
+        """What is left of a request once it is answered: its unread body, and the connection."""
+        if not outcome.is_whole:
+            self.cut()
+            return False
+        if outcome.keeps_alive and not self._is_last and (body.is_eof() or await self._read_away(body)):
+            return True
+        if self._is_deaf or self._queue or self._unjudged_bytes or not body.is_eof():
+            await self._linger()
+        return False
+
+    async def _read_away(self, body: StreamReader) -> bool:
+        """Reads the small rest of a body, so that the next request is found behind it."""
+        try:
+            async with asyncio.timeout(self._house.limits.linger):
+                while not body.is_eof():
+                    await body.readany()
+        except (TimeoutError, ConnectionError, Refusal, web.RequestPayloadError):
+            return False
+        return True
+
+    async def _linger(self) -> None:
+        """Throws away what still comes, until the peer has read its answer and closes, or time is over.
+
+        Closing with unread bytes makes the system send a reset, which destroys what the peer has not read yet
+        (RFC 9112 section 9.6).
+        """
+        transport = self.transport
+        if transport is None or self._is_half_closed:
+            return
+        self._is_deaf, self.phase, self._since = True, LINGERING, self._loop.time()
+        self._lingered = self._loop.create_future()
+        if transport.can_write_eof():
+            transport.write_eof()
+        self._resume_transport_reading()
+        await self._lingered
+
+    def _end(self) -> None:
+        self.phase, self._is_deaf, self._is_over = CLOSING, True, True
+        self._queue.clear()
+        if self.transport is None:
+            self._house.forget(self)
+        else:
+            self.transport.close()
+
+    def __repr__(self) -> str:
+        phase = ("IDLE", "HEADER", "BUSY", "LINGERING", "CLOSING")[self.phase]
+        return f"<Connection {self._peer} {phase}{' surplus' if self._is_surplus else ''}>"
+
+
+def _header_bytes(message: RawRequestMessage) -> int:
+    fields = sum(len(name) + len(value) + 4 for name, value in message.raw_headers)
+    return len(message.method) + len(message.path) + 12 + fields

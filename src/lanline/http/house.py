@@ -1,0 +1,119 @@
+"""What the connections of one server share: the site, the limits, and who of them is idle or too slow.
+
+One timer looks at all of them, a few times per shortest limit: a timer for each would be armed and cancelled with every
+request. It ends nothing by itself; each connection judges itself in `check`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from lanline.http.answering import Site
+    from lanline.http.connection import Connection
+    from lanline.http.exchange import Heard
+    from lanline.http.limits import HttpLimits
+
+_LONGEST_PERIOD: Final = 1.0
+_LOOKS_PER_LIMIT: Final = 4
+
+
+class House:
+    """The connections of one server.
+
+    Args:
+        site: answers requests.
+        limits: whose times are watched.
+        max_connections: how many may be open before newcomers are told 503.
+        heard: told of each request; None tells nobody.
+    """
+
+    def __init__(self, site: Site, limits: HttpLimits, max_connections: int, heard: Heard | None) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.site = site
+        self.limits = limits
+        self.heard = heard
+        # aiohttp's RequestHandler asks its server for these two when it is made; neither is called.
+        self.request_handler = self.request_factory = None
+        self._most = max_connections
+        self._open: set[Connection] = set()
+        self._idle: dict[Connection, None] = {}  # the one that has been idle longest first
+        shortest = min(limits.header, limits.stall, limits.idle, limits.linger)
+        self._period = min(_LONGEST_PERIOD, shortest / _LOOKS_PER_LIMIT)
+        self._timer: asyncio.TimerHandle | None = None
+        self._emptied: asyncio.Future[None] | None = None
+        self._is_closing = False
+
+    @property
+    def connections(self) -> list[Connection]:
+        """Everyone connected now."""
+        return list(self._open)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether there are more connections than there should be."""
+        return len(self._open) > self._most
+
+    def admit(self, connection: Connection) -> bool:
+        """Takes a newcomer in. False when there are too many, and none is idle and could make room."""
+        self._open.add(connection)
+        if self._is_closing:
+            connection.leave()
+        if self._timer is None:
+            self._timer = self.loop.call_later(self._period, self._look)
+        if not self.is_full:
+            return True
+        eldest = next(iter(self._idle), None)
+        if eldest is None:
+            return False
+        del self._idle[eldest]
+        eldest.leave()
+        return True
+
+    def forget(self, connection: Connection) -> None:
+        """A connection is over."""
+        self._open.discard(connection)
+        self._idle.pop(connection, None)
+        if not self._open and self._emptied is not None and not self._emptied.done():
+            self._emptied.set_result(None)
+
+    def rests(self, connection: Connection) -> None:
+        """It waits for a request: it may have to make room, once those that rest longer are gone."""
+        self._idle[connection] = None
+
+    def works(self, connection: Connection) -> None:
+        """A request of it is under way."""
+        self._idle.pop(connection, None)
+
+    async def close(self, drain: float) -> None:
+        """Lets answers under way finish, for so many seconds; then cuts what is left, and waits until it is gone."""
+        self._is_closing = True
+        for connection in self.connections:
+            connection.leave()
+        try:
+            async with asyncio.timeout(drain):
+                await self._wait_empty()
+        except TimeoutError:
+            for connection in self.connections:
+                connection.cut()
+                if connection.task is not None:
+                    connection.task.cancel()
+            await self._wait_empty()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    async def _wait_empty(self) -> None:
+        if self._open:
+            self._emptied = self.loop.create_future()
+            await self._emptied
+
+    def _look(self) -> None:
+        self._timer = self.loop.call_later(self._period, self._look) if self._open else None
+        now = self.loop.time()
+        for connection in self.connections:
+            connection.check(now)
+
+    def __repr__(self) -> str:
+        return f"<House {len(self._open)} connections, {len(self._idle)} idle, limit {self._most}>"

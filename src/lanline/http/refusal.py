@@ -1,0 +1,110 @@
+"""A request that is refused: its status and one sentence, and the answer made of them.
+
+Whoever answers requests raises `Refusal`; the connection turns it into an answer. It never repeats what the peer sent
+unless the one who raises it says so, and then as plain text, which no browser takes for a page.
+
+Sources: RFC 9110 section 15 (statuses), RFC 9457 (application/problem+json).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final
+
+from aiohttp import web
+
+from lanline import errors
+
+if TYPE_CHECKING:
+    from lanline.errors import FileError
+
+_NO_HEADERS: Final[Mapping[str, str]] = {}
+
+_STATUS_OF: Final[tuple[tuple[str, int], ...]] = (
+    ("NameRefused", 400),
+    ("FileMissing", 404),
+    ("FolderGone", 404),
+    ("LeadsOutside", 403),
+    ("NoAccess", 403),
+    ("NotAFile", 403),
+    ("ParentMissing", 409),
+    ("TakenAlready", 409),
+    ("NotEmpty", 409),
+    ("DiskFull", 507),
+)
+
+
+class Refusal(Exception):
+    """A request that is not done.
+
+    Args:
+        status: of HTTP, 300 to 599.
+        sentence: what the person or program reads: one sentence, in English, safe to show.
+        headers: further header fields of the answer, such as Allow or Retry-After.
+    """
+
+    def __init__(self, status: int, sentence: str, *, headers: Mapping[str, str] = _NO_HEADERS) -> None:
+        super().__init__(f"{status} {sentence}")
+        self.status = status
+        self.sentence = sentence
+        self.headers = headers
+
+
+def refusal_of(error: FileError) -> Refusal:
+    """The refusal that an error of the shared folder becomes; its sentence says no path of this machine."""
+    for name, status in _STATUS_OF:
+        if isinstance(error, getattr(errors, name)):
+            return Refusal(status, str(error))
+    return Refusal(500, "the file could not be read or written")
+
+
+def answer_of(refusal: Refusal, request: web.BaseRequest) -> web.Response:
+    """The answer: plain text, or a problem in JSON where the request prefers that.
+
+    Args:
+        refusal: what to say.
+        request: whose Accept field is asked.
+    """
+    headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", **refusal.headers}
+    if not prefers_json(request.headers.get("Accept", "")):
+        return web.Response(status=refusal.status, text=refusal.sentence + "\n", headers=headers)
+    problem = {"title": title_of(refusal.status), "status": refusal.status, "detail": refusal.sentence}
+    body = json.dumps(problem, ensure_ascii=False).encode() + b"\n"
+    return web.Response(status=refusal.status, body=body, headers=headers, content_type="application/problem+json")
+
+
+def title_of(status: int) -> str:
+    """The usual phrase of a status: `Not Found`; for one without a phrase its number."""
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return str(status)
+
+
+def prefers_json(accept: str) -> bool:
+    """Whether an Accept field names JSON, and names it with at least the weight of text and HTML.
+
+    A field that names neither (`*/*`, none at all) prefers text: that is curl, with a person before it.
+    """
+    json_weight = text_weight = 0.0
+    for part in accept.split(","):
+        kind, _, parameters = part.partition(";")
+        kind = kind.strip().lower()
+        if kind in ("application/json", "application/problem+json"):
+            json_weight = max(json_weight, _weight(parameters))
+        elif kind in ("text/plain", "text/html", "text/*"):
+            text_weight = max(text_weight, _weight(parameters))
+    return json_weight > 0 and json_weight >= text_weight
+
+
+def _weight(parameters: str) -> float:
+    for parameter in parameters.split(";"):
+        name, _, value = parameter.partition("=")
+        if name.strip().lower() == "q":
+            try:
+                return min(1.0, max(0.0, float(value)))
+            except ValueError:
+                return 0.0
+    return 1.0
