@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from lanline.http.hosts import HostGuard
+from lanline.services.share.archives.answer import Archives
 from lanline.services.share.folders import Folders
 from lanline.services.share.site import Answers, Guard, Site
 
@@ -21,5 +22,5 @@ def site_of(shared: Shared, *, host_names: Iterable[str] = (), guards: Sequence[
         host_names: further names this server may be called by.
         guards: asked before anything is answered, in this order; see `site.Guard`.
     """
-    answers = Answers(folder=Folders().answer)
+    answers = Answers(folder=Folders().answer, archive=Archives().answer)
     return Site(shared, answers, HostGuard(host_names), guards)

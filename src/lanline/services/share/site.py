@@ -66,7 +66,7 @@ class Answers(NamedTuple):
     folder: Answer
     """GET and HEAD of a folder."""
     archive: Answer | None = None
-    """GET and HEAD of a folder with `?zip` or `?tar`."""
+    """GET, HEAD and POST of a folder with `?zip` or `?tar`. POST brings a long selection, and changes nothing."""
     put: Answer | None = None
     """PUT of a file that is there and may be replaced, or that is not there."""
     form: Answer | None = None
@@ -160,8 +160,8 @@ class Site:
             # Root-relative and encoded anew from the names: it can lead to no other host, whatever was asked for.
             location = url_of(target.names, is_folder=True) + (f"?{target.query}" if target.query else "")
             raise Refusal(308, "The address of a folder ends in a slash.", headers={"Location": location})
-        archive = self._answers.archive
-        if archive is not None and (target.asks("zip") or target.asks("tar")):
+        archive = self._archive(target)
+        if archive is not None:
             return await archive(request, target, self._shared)
         return await self._answers.folder(request, target, self._shared)
 
@@ -170,6 +170,9 @@ class Site:
         shared, method = self._shared, request.method
         kind = self._kind(target)
         methods = self._allowed(kind)
+        archive = self._archive(target) if kind in (Kind.FOLDER, Kind.ROOT) else None
+        if archive is not None:
+            methods = tuple(sorted({*methods, "POST"}))
         if method not in methods:
             text = why_not(method, kind, shared.permissions)
             raise Refusal(405, text, headers={"Allow": ", ".join(methods)})
@@ -177,7 +180,9 @@ class Site:
             return _options(methods)
         if kind is Kind.MISSING and method == "DELETE":
             raise Refusal(404, "There is nothing at this address.")
-        if method == "DELETE":
+        if method == "POST" and archive is not None:
+            answer: Answer | None = archive
+        elif method == "DELETE":
             answer = self._answers.remove
         elif kind in (Kind.FOLDER, Kind.ROOT):
             answer = self._answers.form
@@ -186,6 +191,11 @@ class Site:
             answer = self._answers.put if method == "PUT" else self._answers.begin
         assert answer is not None, "allowed methods have somebody who answers them"
         return await answer(request, target, shared)
+
+    def _archive(self, target: Target) -> Answer | None:
+        """Who packs the folder that the target is about, where that is asked for."""
+        wanted = self._shared.source is None and (target.asks("zip") or target.asks("tar"))
+        return self._answers.archive if wanted else None
 
     def _kind(self, target: Target) -> Kind:
         """What is there, for methods that ask for no content."""
