@@ -22,7 +22,7 @@ from multidict import CIMultiDict, istr
 from lanline.http.conditions import etag_of, failed_condition, http_date, judge, range_holds
 from lanline.http.ranges import Span, spans_of, unsatisfied
 from lanline.http.refusal import Refusal
-from lanline.http.sending import send_bytes_of
+from lanline.http.sending import FileResponse, send_bytes_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -140,7 +140,7 @@ async def _send_one(
             return web.Response(status=status, headers=fields, body=body)
         # It has become shorter since it was opened: the way below promises the length and cuts the connection.
     fields[_CONTENT_LENGTH] = str(span.length)
-    response = web.StreamResponse(status=status, headers=fields)
+    response = FileResponse(status=status, headers=fields)
     await response.prepare(request)
     if request.method == "GET":
         await send_bytes_of(response, opened.fd, span.offset, span.length)
@@ -162,7 +162,7 @@ async def _send_several(
     length = sum(len(frame) + span.length for frame, span in parts) + len(last)
     fields[_CONTENT_TYPE] = f"multipart/byteranges; boundary={boundary}"
     fields[_CONTENT_LENGTH] = str(length)
-    response = web.StreamResponse(status=206, headers=fields)
+    response = FileResponse(status=206, headers=fields)
     await response.prepare(request)
     for frame, span in parts:
         await response.write(frame)

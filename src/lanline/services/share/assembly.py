@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from lanline.http.hosts import HostGuard
 from lanline.services.share.archives.answer import Archives
+from lanline.services.share.assets import assets_in, page_files, shell_in
 from lanline.services.share.folders import Folders
 from lanline.services.share.site import Answers, Guard, Site
 
@@ -22,5 +23,10 @@ def site_of(shared: Shared, *, host_names: Iterable[str] = (), guards: Sequence[
         host_names: further names this server may be called by.
         guards: asked before anything is answered, in this order; see `site.Guard`.
     """
-    answers = Answers(folder=Folders().answer, archive=Archives().answer)
+    page = page_files()
+    answers = Answers(
+        folder=Folders(shell_in(page)).answer,
+        archive=Archives().answer,
+        reserved=assets_in(page),
+    )
     return Site(shared, answers, HostGuard(host_names), guards)

@@ -7,7 +7,6 @@ two blocks everybody else has a turn.
 from __future__ import annotations
 
 import asyncio
-from importlib.resources import files
 from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
@@ -45,13 +44,14 @@ _HTML: Final = {
 
 
 class Folders:
-    """Answers for folders. Reads the page's shell once, when it is made."""
+    """Answers for folders.
 
-    def __init__(self) -> None:
-        shell = files("lanline.services.share").joinpath("page", "shell.html").read_bytes()
-        before_title, _, rest = shell.partition(b"$title")
-        between, _, behind = rest.partition(b"$listing")
-        self._shell = before_title, between, behind
+    Args:
+        shell: the page that a listing stands in; see `assets.shell_in`.
+    """
+
+    def __init__(self, shell: tuple[bytes, bytes, bytes]) -> None:
+        self._shell = shell
 
     async def answer(self, request: web.BaseRequest, target: Target, shared: Shared) -> web.StreamResponse:
         """Answers GET or HEAD of a folder that is there.

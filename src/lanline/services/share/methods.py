@@ -22,6 +22,8 @@ class Kind(Enum):
     FOLDER = "folder"
     ROOT = "root"
     """The shared folder itself, which nobody removes."""
+    ARCHIVE = "archive"
+    """A folder as one file: with `?zip` or `?tar` its address is another."""
     MISSING = "missing"
     """Nothing, and a file could be made there."""
     SERVER = "server"
@@ -46,12 +48,15 @@ def allowed(kind: Kind, may: Permissions) -> tuple[str, ...]:
                 methods.add("POST")
             if may.delete and kind is Kind.FOLDER:
                 methods.add("DELETE")
+        case Kind.ARCHIVE:
+            methods.add("POST")  # a selection too long for an address; it changes nothing
         case Kind.MISSING:
             if may.upload:
                 methods |= {"PUT", "POST"}
         case Kind.SERVER:
+            methods.add("POST")
             if may.upload:
-                methods |= {"PUT", "POST", "PATCH"}
+                methods |= {"PUT", "PATCH"}
             if may.upload or may.delete:
                 methods.add("DELETE")  # of a file, or of an upload that was begun
     return tuple(sorted(methods))

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
-from lanline.beneath.names import DRAFT_PREFIX, check_name
+from lanline.beneath.names import check_name, is_draft
 from lanline.errors import FileMissing, NameRefused
 from lanline.translation import _
 
@@ -117,7 +117,7 @@ class Shared:
             return names in ((), (self.only,))
         shows_hidden = self.permissions.shows_hidden
         for name in names:
-            if name[0] == "." and (not shows_hidden or name.startswith(DRAFT_PREFIX)):
+            if name[0] == "." and (not shows_hidden or is_draft(name)):
                 return False
         return not names or names[0] != RESERVED
 

@@ -29,7 +29,7 @@ from typing import Final, NamedTuple, Protocol, TypeAlias
 
 from aiohttp import web
 
-from lanline.errors import FileError, FileMissing
+from lanline.errors import FileError, FileMissing, FolderGone
 from lanline.http.files import answer_file
 from lanline.http.hosts import HostGuard
 from lanline.http.refusal import Refusal, refusal_of
@@ -115,6 +115,8 @@ class Site:
             for guard in self._guards:
                 guard(request)
             return await self._dispatch(request, target)
+        except FolderGone as error:  # its own sentence is for the owner: it says where the folder was
+            raise Refusal(404, "The shared folder is not there any more.") from error
         except FileError as error:
             raise refusal_of(error) from error
 
@@ -184,11 +186,11 @@ class Site:
             answer: Answer | None = archive
         elif method == "DELETE":
             answer = self._answers.remove
-        elif kind in (Kind.FOLDER, Kind.ROOT):
-            answer = self._answers.form
-        else:
+        elif kind in (Kind.FILE, Kind.MISSING):
             shared.check_new(target.names)
             answer = self._answers.put if method == "PUT" else self._answers.begin
+        else:
+            answer = self._answer_to_post(kind)
         assert answer is not None, "allowed methods have somebody who answers them"
         return await answer(request, target, shared)
 
@@ -199,6 +201,11 @@ class Site:
 
     def _kind(self, target: Target) -> Kind:
         """What is there, for methods that ask for no content."""
+        kind = self._kind_of_names(target)
+        is_archive = kind in (Kind.FOLDER, Kind.ROOT) and self._answers.archive is not None
+        return Kind.ARCHIVE if is_archive and _asks_for_archive(target) else kind
+
+    def _kind_of_names(self, target: Target) -> Kind:
         if not target.names:
             return Kind.ROOT
         if self._shared.is_source(target.names):
@@ -214,10 +221,15 @@ class Site:
         answers = self._answers
         missing = {
             "PUT": answers.put is None,
-            "POST": (answers.form if kind in (Kind.FOLDER, Kind.ROOT) else answers.begin) is None,
+            "POST": self._answer_to_post(kind) is None,
             "DELETE": answers.remove is None,
         }
         return tuple(method for method in allowed(kind, self._shared.permissions) if not missing.get(method))
+
+    def _answer_to_post(self, kind: Kind) -> Answer | None:
+        if kind is Kind.ARCHIVE:
+            return self._answers.archive
+        return self._answers.form if kind in (Kind.FOLDER, Kind.ROOT) else self._answers.begin
 
     def _answer_for_all(self, request: web.BaseRequest) -> web.StreamResponse:
         """`OPTIONS *`, and methods that have no path: CONNECT."""
@@ -245,6 +257,10 @@ class Site:
 def headers_of(kind: MediaType) -> Mapping[str, str]:
     """What goes out with every file of a type: no guessing, no use by other sites, a sandbox where it is active."""
     return _ACTIVE_HEADERS if kind.is_active else _FILE_HEADERS
+
+
+def _asks_for_archive(target: Target) -> bool:
+    return bool(target.query) and (target.asks("zip") or target.asks("tar"))
 
 
 def _disposition(name: str, target: Target) -> str:
