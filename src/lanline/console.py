@@ -17,7 +17,8 @@ from typing import Literal, NamedTuple, Protocol
 from lanline.errors import LanlineError
 
 Stream = Literal["stdout", "stderr"]
-Style = Literal["bold", "dim", "red", "green", "yellow", "blue", "magenta", "cyan"]
+Style = Literal["bold", "dim", "red", "green", "yellow", "blue", "magenta", "cyan", "on black"]
+"""`on black` is white on black, whatever the terminal's own colours are: for pictures made of blocks."""
 
 
 class Painted(NamedTuple):

@@ -20,6 +20,7 @@ from tests.room.founding import Founded, found, the_room
 
 from lanline.errors import JoinFailed, StateDamaged, UsageError
 from lanline.room import certificates, keys
+from lanline.transport.private import PRIVATE_NETWORKS
 
 if TYPE_CHECKING:
     from lanline.room.keys import PrivateKey
@@ -191,7 +192,7 @@ def test_the_authority_is_constrained_to_its_room_and_to_no_uri() -> None:
     permitted = extension.value.permitted_subtrees or []
     assert extension.critical
     assert not [name for name in permitted if isinstance(name, x509.UniformResourceIdentifier)]
-    assert len(permitted) == 1 + len(certificates.PRIVATE_NETWORKS)
+    assert len(permitted) == 1 + len(PRIVATE_NETWORKS)
     assert authority.extensions.get_extension_for_class(x509.BasicConstraints).value.path_length == 1
 
 

@@ -30,6 +30,7 @@ FOUNDATION = {
     "beneath",
     "console",
     "durations",
+    "sizes",
     "arguments",
     "translation",
 }

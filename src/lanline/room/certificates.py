@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final
 from lanline.errors import JoinFailed, StateDamaged, UsageError
 from lanline.room.keys import public_key_hash
 from lanline.room.names import ROOM_DOMAIN, certificate_name, check_name
+from lanline.transport.private import PRIVATE_NETWORKS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,18 +41,6 @@ later.
 
 MAX_REQUEST_BYTES: Final = 2048
 MAX_CERTIFICATE_BYTES: Final = 8192
-
-PRIVATE_NETWORKS: Final = (
-    "10.0.0.0/8",
-    "172.16.0.0/12",
-    "192.168.0.0/16",
-    "169.254.0.0/16",
-    "127.0.0.0/8",
-    "fc00::/7",
-    "fe80::/10",
-    "::1/128",
-)
-"""The only addresses a certificate of a room may be for."""
 
 
 def new_authority_certificate(key: PrivateKey, room: str, *, now: datetime | None = None) -> Certificate:

@@ -138,3 +138,15 @@ def own_addresses() -> list[str]:
     usable = [one for one in addresses if not one.is_link_local and not one.is_loopback]
     usable.sort(key=lambda one: (one.version, not one.is_private))
     return [str(one) for one in usable] or ["127.0.0.1"]
+
+
+def outward_interface() -> str:
+    """The interface by which this machine reaches other networks: the one of its IPv4 default route; empty where there
+    is none, or the system does not tell (proc(5), `/proc/net/route`)."""
+    try:
+        with open("/proc/net/route", encoding="ascii") as table:
+            routes = [line.split() for line in table][1:]
+    except OSError:
+        return ""
+    ways = [(int(route[6]), route[0]) for route in routes if route[1] == route[7] == "00000000"]
+    return min(ways)[1] if ways else ""

@@ -36,6 +36,7 @@ _CODES: dict[Style, str] = {
     "blue": "34",
     "magenta": "35",
     "cyan": "36",
+    "on black": "97;40",
 }
 _ERASE_LINE = "\r\x1b[K"
 _GAP = "  "
