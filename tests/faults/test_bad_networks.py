@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -99,8 +100,8 @@ def test_a_half_open_link_is_gone_on_both_sides_when_its_silence_is_over(run: Ru
             began = asyncio.get_running_loop().time()
             assert "nothing came from the peer" in await near.wait_gone()
             await far.wait_gone()
-            # Its silence, the second that every peer has for closing, and a margin for a busy machine.
-            assert asyncio.get_running_loop().time() - began < IMPATIENT.gone_after + 1.0 + 0.8
+            # Its silence, the second that every peer has for closing, and a margin for a machine that stands still.
+            assert asyncio.get_running_loop().time() - began < IMPATIENT.gone_after + 1.0 + 8.0
             await asyncio.gather(call, return_exceptions=True)
             assert "pc2" not in room.hub.presence.online
             proxy.faults = Faults()
@@ -113,14 +114,26 @@ def test_a_silent_but_living_link_is_kept_by_its_pings(run: Run, seed: int) -> N
     async def main() -> None:
         async with behind_proxy(Faults(), seed) as (room, _):
             await room.wait_together()
-            link = room["pc2"].live_link("hub-1")
-            assert link is not None
-            await until(lambda: link.round_trip is not None)
-            began = asyncio.get_running_loop().time()
-            await until(lambda: asyncio.get_running_loop().time() > began + 2 * IMPATIENT.gone_after)
+            while True:
+                link = await room["pc2"].link_to("hub-1")
+                if await has_run_on(2 * IMPATIENT.gone_after, IMPATIENT.ping_after):
+                    break
             assert link.is_open
 
     run(main())
+
+
+async def has_run_on(seconds: float, gap: float) -> bool:
+    """Waits so long; whether this machine never stood still for `gap` seconds meanwhile, in which nobody can ping."""
+    loop = asyncio.get_running_loop()
+    moments = [loop.time()]
+
+    def is_over() -> bool:
+        moments.append(loop.time())
+        return moments[-1] > moments[0] + seconds
+
+    await until(is_over)
+    return all(later - earlier < gap for earlier, later in pairwise(moments))
 
 
 @pytest.mark.parametrize("after", [0, 1, 300, 1500, 2500, 4000])
@@ -181,7 +194,7 @@ def test_a_member_that_says_nothing_after_its_handshake_is_dropped_in_time(run: 
             with suppress(ConnectionResetError):  # a peer that is cut off may see either end
                 while await reader.read(65536):
                     pass
-            assert asyncio.get_running_loop().time() - began < 2
+            assert asyncio.get_running_loop().time() - began < 10, "half a second, were no machine ever to stand still"
             writer.close()
 
     run(main())

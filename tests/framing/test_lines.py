@@ -65,15 +65,15 @@ def test_a_line_that_never_ends_is_refused_as_soon_as_it_is_too_long() -> None:
 
 
 def seconds_for(line_bytes: int, framing: Lines) -> float:
-    """Time to receive one line of this length in chunks of 8 bytes, the best of three."""
+    """Processor time to receive one line of this length in chunks of 8 bytes, the best of three."""
     best = float("inf")
     for _ in range(3):
         decoder = framing.decoder()
-        began = time.perf_counter()
+        began = time.thread_time()
         for _ in range(line_bytes // 8):
             decoder.receive_data(b"12345678")
         assert decoder.receive_data(framing.terminator) == [b"12345678" * (line_bytes // 8)]
-        best = min(best, time.perf_counter() - began)
+        best = min(best, time.thread_time() - began)
     return best
 
 

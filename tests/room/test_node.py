@@ -23,6 +23,7 @@ from lanline.errors import (
     StateDamaged,
     UsageError,
 )
+from lanline.limits import LAN
 from lanline.link.service import Service, endpoint
 from lanline.roles import Role
 from lanline.room.context import Context
@@ -34,6 +35,9 @@ from lanline.room.settings import Settings
 from lanline.testing import clock
 from lanline.testing.memorywire import MemoryNet
 from lanline.testing.room import memory_room, real_room, until
+
+PATIENT = LAN._replace(handshake=60.0, drain=60.0)
+"""What is over long before these is over by itself, even on a machine that stands still for some seconds."""
 
 
 class Work(Service):
@@ -194,13 +198,13 @@ def test_a_stop_with_calls_under_way_ends_them_on_both_sides() -> None:
             services.append(Work())
             return [services[-1]]
 
-        async with real_room(3, services=make) as room:
+        async with real_room(3, services=make, limits=PATIENT) as room:
             link = await room["pc2"].link_to("pc3")
             call = asyncio.get_running_loop().create_task(link.ask("work.for_ever"))
             await until(lambda: any("call began" in service.events for service in services))
             began = time.perf_counter()
             await room.stop("pc3")
-            assert time.perf_counter() - began < 2
+            assert time.perf_counter() - began < 15, "it does not wait for the end of its drain"
             with pytest.raises(Exception, match=r"stopping|gone|closed"):
                 await call
             assert any("call over" in service.events for service in services)
@@ -250,7 +254,7 @@ def test_a_service_that_stops_may_end_its_calls_well_and_gets_no_new_ones() -> N
 
 def test_a_stop_in_the_middle_of_a_handshake_is_a_stop() -> None:
     async def main() -> None:
-        async with real_room(1) as room:
+        async with real_room(1, limits=PATIENT) as room:
             port = room.hub.addresses[0].port
             _, writer = await asyncio.open_connection("127.0.0.2", port)
             writer.write(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03")
@@ -258,7 +262,7 @@ def test_a_stop_in_the_middle_of_a_handshake_is_a_stop() -> None:
             silent = await asyncio.open_connection("127.0.0.2", port)
             began = time.perf_counter()
             await room.stop("hub-1")
-            assert time.perf_counter() - began < 2
+            assert time.perf_counter() - began < 15, "it does not wait for the end of the handshake"
             for one in (writer, silent[1]):
                 one.close()
 
@@ -509,7 +513,7 @@ def test_a_removed_member_is_told_cut_off_and_refused_from_then_on() -> None:
         async with real_room(3) as room:
             link = await room["pc2"].link_to("pc3")
             room.authority.remove(room.owner, "pc2")
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(15):
                 assert "removed from the room" in await link.wait_gone()
             await until(lambda: room["pc2"].alarms)
             assert room["pc2"].status().role == "removed"

@@ -233,7 +233,7 @@ def test_a_person_can_stop_the_node() -> None:
     async def test(room: Room) -> None:
         async with room.person("pc3") as node:
             assert await node.ask("node.stop") is None
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(15):
             await room["pc3"].wait_stop_wanted()
 
     for_people(test)

@@ -147,10 +147,10 @@ def test_names_that_differ_in_their_zeros_alone_are_different() -> None:
 )
 def test_a_huge_range_is_refused_before_it_is_expanded(text: str) -> None:
     fold(["pc1"])  # ClusterShell is loaded
-    began = time.perf_counter()
+    began = time.thread_time()  # a machine that stands still does not count
     with pytest.raises(TargetError, match=r"too many machines|machines or more, limit 4096"):
         expand(text, ROOM)
-    assert time.perf_counter() - began < 0.010
+    assert time.thread_time() - began < 0.010
 
 
 def test_the_groups_of_the_largest_room_are_not_too_large() -> None:

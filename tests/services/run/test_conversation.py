@@ -220,8 +220,8 @@ def test_a_command_that_closes_its_output_can_still_be_stopped() -> None:
 def test_a_background_child_that_holds_the_output_does_not_hold_up_the_answer() -> None:
     async def work(table: JobTable) -> None:
         line = _Line()
-        job = await _start(table, "sleep 4 & echo $!")
-        async with asyncio.timeout(3):
+        job = await _start(table, "sleep 60 & echo $!")
+        async with asyncio.timeout(15):
             ended = await serve(job, line)
         os.kill(int(line.output), signal.SIGKILL)
         assert ended.outcome == Exited(0) and ended.held_open and ended.left_running == 1

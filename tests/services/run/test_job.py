@@ -15,6 +15,7 @@ from tests.services.run.watching import SCATTERED, child, open_table, python, re
 
 from lanline.services.run import job as jobs
 from lanline.services.run import process, spawn
+from lanline.services.run.command import KILL_AFTER
 from lanline.services.run.job import Job, State
 from lanline.services.run.mark import marked
 from lanline.services.run.outcome import Cancelled, Exited, Signaled, SpawnFailed, TimedOut
@@ -43,7 +44,7 @@ def test_a_command_hands_over_both_outputs_and_its_exit(loop: str) -> None:
         assert (out, err, ended.outcome) == (b"out\n", b"err\n", Exited(3))
         assert (ended.out_bytes, ended.err_bytes) == (4, 4)
         assert (ended.held_open, ended.left_running, ended.dropped_bytes) == (False, 0, 0)
-        assert 0 < ended.wall_s < 10
+        assert 0 < ended.wall_s < 15
         assert ended.cpu_s is not None and ended.max_rss_bytes is not None
 
     check(body, loop=loop)
@@ -117,9 +118,9 @@ def test_a_timeout_ends_everything_and_says_so(use_groups: bool) -> None:
             with watching(marked(job.mark)) as watch:
                 assert len(watch.pids) >= 5
                 ended = await job.discard()
-                assert watch.wait_gone(1) == set()
+                assert watch.wait_gone() == set()
         assert (ended.outcome, ended.left_running) == (TimedOut(0.3), 0)
-        assert 0.3 <= ended.wall_s < 10
+        assert 0.3 <= ended.wall_s < 15
 
     check(body, use_groups=use_groups)
 
@@ -167,16 +168,19 @@ time.sleep(60)
             escaped = int(await read_until(job, b"\n"))
             with watching([escaped]) as watch:
                 await job.cancel("enough")
-                assert watch.wait_gone(1) == set()
+                assert watch.wait_gone() == set()
 
     check(body, use_groups=True)
 
 
 def test_what_does_not_hear_is_killed_after_the_commands_own_grace() -> None:
     async def body(table: JobTable) -> None:
-        _, _, ended = await run(table, "sh", "-c", DEAF, timeout=0.1, kill_after=0.2)
-        assert ended.outcome == TimedOut(0.1)
-        assert 0.3 <= ended.wall_s < 5
+        took = []
+        for _ in range(2):  # one of the two may meet a machine that stands still for some seconds
+            _, _, ended = await run(table, "sh", "-c", DEAF, timeout=0.1, kill_after=0.2)
+            assert ended.outcome == TimedOut(0.1)
+            took.append(ended.wall_s)
+        assert 0.3 <= min(took) < KILL_AFTER
 
     check(body)
 
@@ -282,7 +286,7 @@ def test_a_reader_cancelled_in_the_block_ends_the_job() -> None:
 
 def test_a_background_child_that_holds_the_output_does_not_hold_up_the_answer() -> None:
     async def body(table: JobTable) -> None:
-        async with await start(table, "sh", "-c", "sleep 4 & echo $!") as job:
+        async with await start(table, "sh", "-c", "sleep 60 & echo $!") as job:
             daemon = int(await read_until(job, b"\n"))
             with watching([daemon]) as watch:
                 ended = await job.discard()

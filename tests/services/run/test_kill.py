@@ -67,7 +67,7 @@ def test_what_does_not_hear_sigterm_is_killed_after_the_grace() -> None:
         began = monotonic()
         killed = kill.end([Target(mark=value)], grace=0.1)
         assert killed.left == ()
-        assert 0.1 <= monotonic() - began < 4.0
+        assert 0.1 <= monotonic() - began < 15.0
         assert popen.wait() == -signal.SIGKILL
 
 

@@ -124,7 +124,7 @@ def test_pipes_that_others_hold_are_given_up_when_they_are_idle(monkeypatch: pyt
         assert await made.read() == (Stream.OUT, b"hi")
         began = asyncio.get_running_loop().time()
         assert await made.read() is None
-        assert 0.04 < asyncio.get_running_loop().time() - began < 5
+        assert 0.04 < asyncio.get_running_loop().time() - began < 15
         assert made.held_open
 
     check(body)

@@ -68,7 +68,7 @@ class Watch:
             with contextlib.suppress(ProcessLookupError):  # a shell on its way out when it was listed
                 self._fds[os.pidfd_open(pid)] = pid
 
-    def wait_gone(self, seconds: float = 5.0) -> set[int]:
+    def wait_gone(self, seconds: float = 15.0) -> set[int]:
         """Those that still live when all have ended or the time is over."""
         poll = select.poll()
         left = set(self._fds)

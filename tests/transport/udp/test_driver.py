@@ -56,7 +56,7 @@ def test_what_comes_is_handed_on_in_order_and_answers_reach_the_sender(run: Run[
         driver = shelf.driver(open_bound(Address.parse(f"udp://{host}:0")))
         target = Address("udp", {"[::1]": "::1", "*": "127.0.0.2"}.get(host, host), driver.port.address.port)
         with open_connected(target) as peer:
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(15):
                 for number in range(150):
                     peer.send(b"%d" % number)
                 for number in range(150):
@@ -83,7 +83,7 @@ def test_an_answer_is_sent_at_once_and_none_is_no_answer(run: Run[Any], host: st
             for message in (b"hush", b"fail", b"", b"hello"):
                 peer.send(message)
             loop = asyncio.get_running_loop()
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(15):
                 assert await loop.sock_recv(peer.sock, 100) == f" {peer.address}".encode()
                 assert await loop.sock_recv(peer.sock, 100) == f"HELLO {peer.address}".encode()
         assert (driver.figures.received, driver.figures.sent, driver.figures.failed_answers) == (4, 2, 1)
@@ -102,7 +102,7 @@ def test_an_answer_that_is_no_bytes_is_a_failed_one() -> None:
             with open_connected(Address("udp", "127.0.0.1", driver.port.address.port)) as peer:
                 peer.send(b"seven")
                 peer.send(b"hello")
-                async with asyncio.timeout(5):
+                async with asyncio.timeout(15):
                     assert await asyncio.get_running_loop().sock_recv(peer.sock, 100) == b"hello"
             assert (driver.figures.sent, driver.figures.failed_answers) == (1, 1)
             await driver.close()
@@ -136,7 +136,7 @@ def test_a_truncated_datagram_is_told_and_the_next_one_is_handed_on(run: Run[Any
         with open_connected(Address("udp", "127.0.0.1", driver.port.address.port)) as peer:
             peer.send(b"x" * 11)
             peer.send(b"next")
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(15):
                 assert isinstance(await shelf.troubles.get(), DatagramTruncated)
                 assert (await shelf.messages.get())[0] == b"next"
         assert driver.figures.truncated == 1
@@ -154,7 +154,7 @@ def test_refusals_are_told_with_the_peers_name_and_reading_goes_on(run: Run[Any]
         shelf = Shelf()
         driver = shelf.driver(open_connected(nobody) if is_connected else open_bound(LOOPBACK))
         to = None if is_connected else place
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(15):
             for _ in range(3):
                 driver.send(b"anybody?", to)
                 trouble = await shelf.troubles.get()
@@ -174,7 +174,7 @@ def test_refusals_of_answers_are_counted_and_harm_no_other_answer(run: Run[Any])
     async def main() -> None:
         driver = UdpDriver(open_bound(LOOPBACK), answer=lambda message, sender: message)
         loop = asyncio.get_running_loop()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(15):
             for number in range(20):
                 with open_connected(driver.port.address) as hasty:
                     hasty.send(b"x")
@@ -202,7 +202,7 @@ def test_what_the_system_does_not_take_waits_in_a_queue_that_ends(run: Run[Any],
                 driver.send(b"%d" % count, place)
             with pytest.raises(BufferFull, match=f"{MAX_UNSENT} datagrams wait"):
                 driver.send(b"one too many", place)
-            async with asyncio.timeout(5), asyncio.TaskGroup() as tasks:
+            async with asyncio.timeout(15), asyncio.TaskGroup() as tasks:
                 waiting = tasks.create_task(driver.wait_room())
                 await asyncio.sleep(0)
                 assert not waiting.done()

@@ -31,7 +31,7 @@ def test_it_tells_of_datagrams_and_goes_on_after_each_refusal(run: Run[Any]) -> 
                     seen.put_nowait("refused")
 
             readiness = Readiness(loop, sock.fileno(), read, lambda: None)
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(15):
                 for _ in range(3):
                     sock.send(b"x")
                     assert await seen.get() == "refused"
@@ -64,7 +64,7 @@ def test_it_tells_when_more_can_be_sent_only_while_that_is_wanted(run: Run[Any])
             readiness.wants_to_write = True
             readiness.wants_to_write = True
             assert readiness.wants_to_write
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(15):
                 await wanted
             readiness.wants_to_write = False
             before = told
@@ -99,7 +99,7 @@ def test_who_stopped_reading_is_told_of_nothing_but_room_to_write(run: Run[Any])
             sock.connect(place)
             sock.send(b"refused")
             readiness.wants_to_write = True
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(15):
                 await written
             readiness.close()
         assert read == []
