@@ -78,10 +78,11 @@ async def connect(
     local_host: str | None = None,
 ) -> tuple[asyncio.Transport, asyncio.BaseProtocol]:
     """Connects. Arguments and errors as for `tcp.connect`; `local_host` has no meaning here."""
-    during = "connect"
+    during, deadline = "connect", asyncio.get_running_loop().time() + timeout
     try:
-        async with asyncio.timeout(timeout):
-            sock = await _connected_socket(address, timeout)
+        # Outside of the timeout: "too busy" says more than "no answer", also where both become true in one moment.
+        sock = await _connected_socket(address, deadline)
+        async with asyncio.timeout_at(deadline):
             during = "handshake" if tls is not None else during
             name = (server_name or "localhost") if tls is not None else None
             return await tcp.attach(sock, protocol_factory, tls=tls, server_name=name, timeout=timeout)
@@ -89,14 +90,13 @@ async def connect(
         raise translate_connect(address, error, timeout=timeout, during=during) from error
 
 
-async def _connected_socket(address: Address, timeout: float) -> socket.socket:
+async def _connected_socket(address: Address, deadline: float) -> socket.socket:
     """A Unix connect is done at once or refused; only with a full listen queue there is something to wait
     for.
 
     Not `loop.sock_connect`: it takes EAGAIN for "under way", which it never is here, and reports success.
     """
     loop = asyncio.get_running_loop()
-    deadline = loop.time() + timeout
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         sock.setblocking(False)
