@@ -115,6 +115,6 @@ def test_a_listener_that_stops_while_a_connection_is_under_way_refuses_it(run: R
         listener = await memory.listen(HUB, Recorder, latency=0.01)
         asyncio.get_running_loop().call_later(0.005, listener.stop_accepting)
         with pytest.raises(ConnectFailed, match="nothing listens at mem://hub"):
-            await memory.connect(HUB, Recorder, timeout=1)
+            await memory.connect(HUB, Recorder, timeout=15)
 
     run(main())
