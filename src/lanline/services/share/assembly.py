@@ -8,7 +8,11 @@ from typing import TYPE_CHECKING
 from lanline.http.hosts import HostGuard
 from lanline.services.share.archives.answer import Archives
 from lanline.services.share.assets import assets_in, page_files, shell_in
+from lanline.services.share.finishing import Finishing
 from lanline.services.share.folders import Folders
+from lanline.services.share.pace import Pace
+from lanline.services.share.put import Puts
+from lanline.services.share.removal import remove
 from lanline.services.share.site import Answers, Guard, Site
 
 if TYPE_CHECKING:
@@ -24,9 +28,12 @@ def site_of(shared: Shared, *, host_names: Iterable[str] = (), guards: Sequence[
         guards: asked before anything is answered, in this order; see `site.Guard`.
     """
     page = page_files()
+    pace, finishing = Pace(), Finishing()
     answers = Answers(
         folder=Folders(shell_in(page)).answer,
         archive=Archives().answer,
+        put=Puts(pace, finishing).answer,
+        remove=remove,
         reserved=assets_in(page),
     )
     return Site(shared, answers, HostGuard(host_names), guards)

@@ -33,14 +33,17 @@ class Kind(Enum):
 def allowed(kind: Kind, may: Permissions) -> tuple[str, ...]:
     """The methods that an address of this kind answers, sorted.
 
-    Reading is among them also where nothing is there: it is answered with 404, which may change. POST makes a resumable
-    upload at the address of a file, and takes a form at that of a folder.
+    Reading and removing are among them also where nothing is there: they are answered with 404, which may change. POST
+    begins a resumable upload at the address of a file, whose file gets another name where that one is taken and nothing
+    is replaced; it takes a form at the address of a folder.
     """
     methods = set(READ)
     match kind:
         case Kind.FILE:
+            if may.upload:
+                methods.add("POST")
             if may.upload and may.overwrite:
-                methods |= {"PUT", "POST"}
+                methods.add("PUT")
             if may.delete:
                 methods.add("DELETE")
         case Kind.FOLDER | Kind.ROOT:
@@ -53,6 +56,8 @@ def allowed(kind: Kind, may: Permissions) -> tuple[str, ...]:
         case Kind.MISSING:
             if may.upload:
                 methods |= {"PUT", "POST"}
+            if may.delete:
+                methods.add("DELETE")
         case Kind.SERVER:
             methods.add("POST")
             if may.upload:
@@ -66,7 +71,7 @@ def why_not(method: str, kind: Kind, may: Permissions) -> str:
     """One sentence for the person whose method was refused."""
     if method in ("PUT", "POST", "PATCH") and not may.upload:
         return "Nothing can be added to this share."
-    if method in ("PUT", "POST") and kind is Kind.FILE:
+    if method == "PUT" and kind is Kind.FILE:
         return "A file by this name is there already, and this share replaces none."
     if method == "PUT" and kind in (Kind.FOLDER, Kind.ROOT):
         return "A folder by this name is there already, and a folder is not replaced by a file."

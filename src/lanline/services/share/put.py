@@ -1,0 +1,163 @@
+"""PUT: a file is made or replaced by the body of one request, whole or not at all.
+
+The bytes go into a draft beside their place, and the draft gets the name when all of them are there. What can be said
+before the first byte is: a client that sends `Expect: 100-continue` then never sends its body. Nothing is hashed
+unless the client asks for it with `Content-Digest`, `Repr-Digest` or `Want-Repr-Digest`.
+
+Sources: RFC 9110, sections 9.3.4 (PUT), 14.5 (no partial PUT), 13.1 (conditions); RFC 9530 (digests).
+"""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from lanline.errors import FileMissing
+from lanline.http.body import body_of
+from lanline.http.conditions import check_preconditions, etag_of
+from lanline.http.refusal import Refusal
+from lanline.services.share.digests import WANTED, Digest, Hasher, read_digest, wanted_algorithm
+from lanline.services.share.intake import Intake
+from lanline.services.share.space import check_room
+from lanline.services.share.target import Target, url_of
+
+if TYPE_CHECKING:
+    import os
+
+    from lanline.beneath import Draft, Names
+    from lanline.services.share.finishing import Finished, Finishing
+    from lanline.services.share.pace import Pace
+    from lanline.services.share.shared import Shared
+
+_DIGEST_FIELDS = ("Content-Digest", "Repr-Digest")
+
+
+class Puts:
+    """Answers PUT.
+
+    Args:
+        pace: of the disk of the share.
+        finishing: gives the names.
+    """
+
+    def __init__(self, pace: Pace, finishing: Finishing) -> None:
+        self._pace = pace
+        self._finishing = finishing
+
+    async def answer(self, request: web.BaseRequest, target: Target, shared: Shared) -> web.StreamResponse:
+        """Makes or replaces the file that the target names: 201 or 204."""
+        names, may = target.names, shared.permissions
+        refuse_odd_request(request, target)
+        check_conditions(request, shared, names)
+        digests = digests_to_check(request)
+        hashers = {digest.algorithm: Hasher(digest.algorithm) for digest in digests}
+        wanted = wanted_algorithm(request.headers.getall("Want-Repr-Digest", []))
+        if wanted is not None:
+            hashers.setdefault(wanted, Hasher(wanted))
+        with shared.folder.draft(names[:-1]) as draft:
+            intake = Intake(draft, self._pace, hashers=tuple(hashers.values()))
+            await take_body(request, intake, draft, limit=may.max_upload_bytes)
+            for digest in digests:
+                check_digest(digest, hashers[digest.algorithm])
+            finished = await self._finishing.finish(
+                draft,
+                names,
+                may_replace=may.overwrite,
+                check=(lambda: check_conditions(request, shared, names)) if has_conditions(request) else None,
+            )
+        headers = {"Repr-Digest": hashers[wanted].field()} if wanted is not None else {}
+        return made(finished, headers)
+
+
+async def take_body(request: web.BaseRequest, intake: Intake, draft: Draft, *, limit: int | None) -> None:
+    """Takes the whole body of a request into a draft.
+
+    Args:
+        request: its body is asked for now, once it is known not to be too large.
+        intake: of the draft.
+        draft: on whose disk there must be room for it.
+        limit: bytes that the body may have; None for any number.
+
+    Raises:
+        Refusal: 413 over the limit, 400 cut off, 408 stalled. DiskFull, FileError: as `Intake.take`.
+    """
+    length = request.content_length
+    if length is not None and (limit is None or length <= limit):
+        check_room(draft.fd, length)
+    async with aclosing(body_of(request, limit=limit)) as body:  # type: ignore[type-var]
+        async for piece in body:
+            await intake.take(piece)
+    await intake.flush()
+
+
+def made(finished: Finished, headers: dict[str, str]) -> web.Response:
+    """The answer to an upload that has its name: 201 with its address, or 204 where it replaced a file."""
+    headers = {"ETag": finished.etag, "Cache-Control": "no-store", **headers}
+    if finished.has_replaced:
+        return web.Response(status=204, headers=headers)
+    headers["Location"] = url_of(finished.names, is_folder=False)
+    return web.Response(status=201, headers=headers)
+
+
+def refuse_odd_request(request: web.BaseRequest, target: Target) -> None:
+    """Passes if a request is one for a whole file as it is.
+
+    Raises:
+        Refusal: 400 for a Content-Range, 409 for the address of a folder, 415 for a compressed body.
+    """
+    if target.has_slash:
+        raise Refusal(409, "The address of a file does not end in a slash, and a folder is not made this way.")
+    if "Content-Range" in request.headers:
+        raise Refusal(400, "A file is sent as a whole: Content-Range goes with no PUT here.")
+    coding = request.headers.get("Content-Encoding", "identity").strip().lower()
+    if coding != "identity":
+        raise Refusal(415, "A compressed body is not taken: send it as it is.", headers={"Accept-Encoding": "identity"})
+
+
+def has_conditions(request: web.BaseRequest) -> bool:
+    """Whether a request says what state of the file it wants to change."""
+    return any(name in request.headers for name in ("If-Match", "If-None-Match", "If-Unmodified-Since"))
+
+
+def check_conditions(request: web.BaseRequest, shared: Shared, names: Names) -> None:
+    """Passes if the request's conditions hold for what is there now. Raises Refusal: 412."""
+    if has_conditions(request):
+        status = status_of(shared, names)
+        if status is None:
+            check_preconditions(request, None, None)
+        else:
+            check_preconditions(request, etag_of(status), int(status.st_mtime))
+
+
+def status_of(shared: Shared, names: Names) -> os.stat_result | None:
+    """What is there by these names; nothing where nothing is."""
+    try:
+        with shared.open(names) as opened:
+            return opened.status
+    except FileMissing:
+        return None
+
+
+def digests_to_check(request: web.BaseRequest) -> list[Digest]:
+    """The digests that the client wants compared. Raises Refusal: 400, one of them cannot be."""
+    return [digest for name in _DIGEST_FIELDS if (digest := digest_of(request, name)) is not None]
+
+
+def digest_of(request: web.BaseRequest, name: str) -> Digest | None:
+    """The digest in this field; None where the request has no such field. Raises Refusal: 400, it cannot be checked."""
+    values = request.headers.getall(name, [])
+    if not values:
+        return None
+    digest = read_digest(values)
+    if digest is None:
+        raise Refusal(400, f"{name} has no sha-256 or sha-512 that can be read.", headers={f"Want-{name}": WANTED})
+    return digest
+
+
+def check_digest(digest: Digest, hasher: Hasher) -> None:
+    """Passes if what came is what the client meant to send. Raises Refusal: 400."""
+    if not digest.matches(hasher.value()):
+        text = f"What came has another {digest.algorithm} than the request says: it was changed on its way."
+        raise Refusal(400, text)
