@@ -34,7 +34,9 @@ hypothesis.settings.register_profile("seeded", hypothesis.settings.get_profile("
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Chooses between the fixed run and the reseeded one, before hypothesis reads its options."""
+    """Chooses between the fixed run and the reseeded one, before hypothesis reads them; gives Ctrl-C its effect."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # started in the background by a shell: children inherit it
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     hypothesis.settings.load_profile("seeded" if _SEED_WANTED else "fixed")
     if _SEED_WANTED and not config.getoption("hypothesis_seed", None):
         config.option.hypothesis_seed = _SEED
