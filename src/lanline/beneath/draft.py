@@ -12,7 +12,6 @@ Sources: open(2), fsync(2), "Atomic replace" in ext4(5).
 
 from __future__ import annotations
 
-import errno
 import os
 import secrets
 import stat
@@ -23,7 +22,7 @@ from typing import Final, Self
 from lanline.beneath.claim import claim
 from lanline.beneath.names import DRAFT_PREFIX, Names, check_name
 from lanline.beneath.oserrors import file_error
-from lanline.beneath.place import Place
+from lanline.beneath.place import Place, sync
 from lanline.errors import FileMissing, NameRefused, NotAFile, TakenAlready
 from lanline.translation import _
 
@@ -79,7 +78,7 @@ class Draft:
     def sync(self) -> None:
         """Waits until what was written is on the disk. Raises as `write`."""
         try:
-            _sync(self.fd)
+            sync(self.fd)
         except OSError as error:
             raise file_error(error, (*self._folder, self.name)) from error
 
@@ -109,25 +108,30 @@ class Draft:
             if replaced is None:
                 check_name(name, is_new=True)
             if syncs:
-                _sync(self.fd)
+                sync(self.fd)
             self._take_name(name, replaced)
-            if syncs and self._place.fd >= 0:
-                os.fsync(self._place.fd)
+            if syncs:
+                self._place.sync()
         except OSError as error:
             raise file_error(error, target) from error
         self.close()
         return replaced is not None
 
     def _take_name(self, name: str, replaced: os.stat_result | None) -> None:
-        if self._place.path and os.name == "nt":
-            os.close(self.fd)  # Windows renames no open file
+        if replaced is not None and stat.S_ISREG(replaced.st_mode) and hasattr(os, "fchmod"):
+            os.fchmod(self.fd, replaced.st_mode & 0o777)
+        if os.name == "nt":  # Windows renames no open file
+            os.close(self.fd)
             self.fd = -1
-        if replaced is None:
-            claim(self._place, self.name, name)
-        else:
-            if self.fd >= 0 and stat.S_ISREG(replaced.st_mode) and hasattr(os, "fchmod"):
-                os.fchmod(self.fd, replaced.st_mode & 0o777)
-            self._place.replace(self.name, name)
+        try:
+            if replaced is None:
+                claim(self._place, self.name, name)
+            else:
+                self._place.replace(self.name, name)
+        except OSError:
+            if self.fd < 0:
+                self.fd = self._place.reopen(self.name)
+            raise
 
     def _check_own(self) -> None:
         """Passes while the draft's name is still the draft."""
@@ -212,12 +216,3 @@ def _pwrite(fd: int, data: memoryview, offset: int) -> int:
         return os.pwrite(fd, data, offset)
     os.lseek(fd, offset, os.SEEK_SET)
     return os.write(fd, data)
-
-
-def _sync(fd: int) -> None:
-    """fdatasync where there is one; the size belongs to the data. A file system that cannot is no failure of ours."""
-    try:
-        (os.fdatasync if hasattr(os, "fdatasync") else os.fsync)(fd)
-    except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.EOPNOTSUPP):
-            raise

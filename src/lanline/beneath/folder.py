@@ -15,7 +15,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
 from types import TracebackType
 from typing import NamedTuple, Self
@@ -177,7 +177,7 @@ class Folder:
         *,
         wants: Callable[[Names], bool] | None = None,
         left_out: Callable[[Names, FileError], None] | None = None,
-    ) -> Iterator[tuple[Names, Opened]]:
+    ) -> Generator[tuple[Names, Opened], None, None]:
         """Everything beneath a folder, itself not included: depth first, a folder before what is in it, sorted by name.
 
         Files that are links are read through them. A folder that is a link is not entered: what it leads to comes in
@@ -266,12 +266,10 @@ class Folder:
         check_name(names[-1])
         place = self._place(names[:-1])
         with closing(place), _meant(names):
-            try:
+            if not place.has(names[-1]):  # what is there already may have a name that nothing new gets
                 check_name(names[-1], is_new=True)
-            except NameRefused:
-                place.status_of(names[-1])  # an old name that no new folder would get may stand above others
-                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST)) from None
             place.make_folder(names[-1])
+            place.sync()
 
     def remove(self, names: Names) -> None:
         """Removes a file, an empty folder, or a link, and never what a link leads to.
@@ -294,6 +292,14 @@ class Folder:
                 place.remove_folder(names[-1])
             else:
                 place.remove_file(names[-1])
+
+    def sync(self) -> None:
+        """Waits until all that was written on the disk of the folder is there: once, after many commits that did not.
+
+        What other programs wrote on that disk is waited for too. Raises FolderGone.
+        """
+        with closing(self._place(())) as place, _meant(()):
+            place.sync_disk()
 
     def free_bytes(self) -> int:
         """How much this user may still write on the disk of the folder, in bytes. Raises FolderGone."""

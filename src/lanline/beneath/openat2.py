@@ -35,6 +35,8 @@ _HOW_BYTES: Final = ctypes.c_size_t(_HOW.size)
 _MAX_PATH_BYTES: Final = 4095
 """PATH_MAX without its NUL: longer paths are walked."""
 
+_AT_FDCWD: Final = -100
+
 _TRIES: Final = 16
 """EAGAIN means that something was renamed while `..` of a link was resolved. A busy disk may do that again and again;
 the walk needs no luck, and is what comes after."""
@@ -64,9 +66,6 @@ def is_there() -> bool:
     if fd >= 0:
         os.close(fd)
     return fd >= 0
-
-
-_AT_FDCWD: Final = -100
 
 
 class OpenAt2(ByDescriptor):

@@ -8,13 +8,34 @@ Sources: linkat(2), renameat2(2), unlinkat(2), mkdirat(2).
 
 from __future__ import annotations
 
+import ctypes
+import errno
 import os
+import sys
+from collections.abc import Callable
+from functools import cache
 from typing import Final
 
 _NEW: Final = os.O_RDWR | os.O_CREAT | os.O_EXCL
 _SAFE: Final = sum(
     getattr(os, name, 0) for name in ("O_CLOEXEC", "O_NOFOLLOW", "O_NONBLOCK", "O_NOCTTY", "O_BINARY", "O_NOINHERIT")
 )
+
+
+@cache
+def _syncfs() -> Callable[[int], int] | None:
+    if not sys.platform.startswith("linux"):
+        return None
+    return getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
+
+
+def sync(fd: int) -> None:
+    """Waits until what was written is on the disk, the size included. A file system that cannot is left alone."""
+    try:
+        (os.fdatasync if hasattr(os, "fdatasync") else os.fsync)(fd)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.EOPNOTSUPP):
+            raise
 
 
 class Place:
@@ -43,6 +64,14 @@ class Place:
         """What the system says about an entry; about a link itself."""
         return os.stat(self.named(name), dir_fd=self.at, follow_symlinks=False)
 
+    def has(self, name: str) -> bool:
+        """Whether there is an entry of that name, a link that leads nowhere included."""
+        try:
+            self.status_of(name)
+        except FileNotFoundError:
+            return False
+        return True
+
     def create(self, name: str) -> int:
         """Makes a new empty file, readable and writable as the umask allows, and opens it."""
         return os.open(self.named(name), _NEW | _SAFE, 0o666, dir_fd=self.at)
@@ -66,6 +95,21 @@ class Place:
     def replace(self, old: str, new: str) -> None:
         """Renames an entry; what had the new name is gone, and both happen at once."""
         os.replace(self.named(old), self.named(new), src_dir_fd=self.at, dst_dir_fd=self.at)
+
+    def sync(self) -> None:
+        """Waits until the names in the folder are on the disk, where the system can be asked for that."""
+        if self.fd >= 0:
+            sync(self.fd)
+
+    def sync_disk(self) -> None:
+        """Waits until all that was written on this disk is there; on all disks, where one cannot be asked for."""
+        call = _syncfs()
+        if call is None or self.fd < 0:
+            if hasattr(os, "sync"):
+                os.sync()
+        elif call(self.fd) != 0:
+            found = ctypes.get_errno()
+            raise OSError(found, os.strerror(found))
 
     def close(self) -> None:
         """Gives the descriptor back. Does nothing the second time."""

@@ -10,7 +10,7 @@ It opens by a function that it is given, which is what keeps it beneath the fold
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 
 from lanline.beneath.names import Names, as_text, is_draft
 from lanline.beneath.opened import Opened
@@ -26,7 +26,7 @@ def tree(
     enters_links: bool,
     wants: Callable[[Names], bool] | None,
     left_out: Callable[[Names, FileError], None] | None,
-) -> Iterator[tuple[Names, Opened]]:
+) -> Generator[tuple[Names, Opened], None, None]:
     """See `Folder.walk`."""
     with open_(start) as opened:
         if not opened.is_folder:
