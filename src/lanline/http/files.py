@@ -17,7 +17,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from aiohttp import web
-from multidict import CIMultiDict, istr
 
 from lanline.http.conditions import etag_of, failed_condition, http_date, judge, range_holds
 from lanline.http.ranges import Span, spans_of, unsatisfied
@@ -33,13 +32,6 @@ SMALL_BYTES: Final = 64 * 1024
 NOTHING: Final[Mapping[str, str]] = {}
 """No further header fields."""
 
-_ETAG: Final = istr("ETag")
-_LAST_MODIFIED: Final = istr("Last-Modified")
-_ACCEPT_RANGES: Final = istr("Accept-Ranges")
-_CONTENT_TYPE: Final = istr("Content-Type")
-_CONTENT_LENGTH: Final = istr("Content-Length")
-_CONTENT_RANGE: Final = istr("Content-Range")
-_CONTENT_DISPOSITION: Final = istr("Content-Disposition")
 _ABOUT_THE_CACHE: Final = ("Cache-Control", "Vary", "Expires", "Content-Location")
 """What a 304 carries of the fields of the 200, beside ETag and Date (RFC 9110, 15.4.5)."""
 
@@ -100,18 +92,18 @@ async def answer_file(
     if plan.status == 416:
         text = f"No range that was asked for lies within the {size} bytes of this file."
         raise Refusal(416, text, headers={"Content-Range": unsatisfied(size), "ETag": etag})
-    fields = CIMultiDict(headers)
-    fields[_ETAG] = etag
-    fields[_LAST_MODIFIED] = http_date(modified)
-    fields[_ACCEPT_RANGES] = "bytes"
+    fields = dict(headers)  # plain: aiohttp makes its own of it, and one such is enough
+    fields["ETag"] = etag
+    fields["Last-Modified"] = http_date(modified)
+    fields["Accept-Ranges"] = "bytes"
     if disposition is not None:
-        fields[_CONTENT_DISPOSITION] = disposition
+        fields["Content-Disposition"] = disposition
     if len(plan.spans) > 1:
         return await _send_several(request, opened, plan.spans, content_type, fields)
-    fields[_CONTENT_TYPE] = content_type
+    fields["Content-Type"] = content_type
     span = plan.spans[0] if plan.spans else Span(0, size)
     if plan.status == 206:
-        fields[_CONTENT_RANGE] = span.content_range(size)
+        fields["Content-Range"] = span.content_range(size)
     return await _send_one(request, opened, plan.status, span, fields)
 
 
@@ -131,7 +123,7 @@ def _plan(request: web.BaseRequest, size: int, etag: str, modified: int, now: in
 
 
 async def _send_one(
-    request: web.BaseRequest, opened: OpenFile, status: int, span: Span, fields: CIMultiDict[str]
+    request: web.BaseRequest, opened: OpenFile, status: int, span: Span, fields: dict[str, str]
 ) -> web.StreamResponse:
     """Sends one span, which is the whole file where the status is 200."""
     if span.length <= SMALL_BYTES and request.method == "GET":
@@ -139,7 +131,7 @@ async def _send_one(
         if len(body) == span.length:
             return web.Response(status=status, headers=fields, body=body)
         # It has become shorter since it was opened: the way below promises the length and cuts the connection.
-    fields[_CONTENT_LENGTH] = str(span.length)
+    fields["Content-Length"] = str(span.length)
     response = FileResponse(status=status, headers=fields)
     await response.prepare(request)
     if request.method == "GET":
@@ -152,7 +144,7 @@ async def _send_several(
     opened: OpenFile,
     spans: Iterable[Span],
     content_type: str,
-    fields: CIMultiDict[str],
+    fields: dict[str, str],
 ) -> web.StreamResponse:
     """Sends several spans as multipart/byteranges (RFC 9110, 14.6), its length known beforehand."""
     boundary = secrets.token_hex(16)  # 128 random bits: no file holds it but by being told
@@ -160,8 +152,8 @@ async def _send_several(
     parts = [(_frame(boundary, content_type, span, size), span) for span in spans]
     last = f"\r\n--{boundary}--\r\n".encode()
     length = sum(len(frame) + span.length for frame, span in parts) + len(last)
-    fields[_CONTENT_TYPE] = f"multipart/byteranges; boundary={boundary}"
-    fields[_CONTENT_LENGTH] = str(length)
+    fields["Content-Type"] = f"multipart/byteranges; boundary={boundary}"
+    fields["Content-Length"] = str(length)
     response = FileResponse(status=206, headers=fields)
     await response.prepare(request)
     for frame, span in parts:
