@@ -11,7 +11,8 @@ import pytest
 from aiohttp import web
 
 from lanline.http.conditions import etag_of, http_date
-from lanline.http.files import SMALL_BYTES, answer_file
+from lanline.http.files import answer_file
+from lanline.http.sending import SMALL_BYTES
 from tests.http.serving import Reply, Served, running
 
 SIZES = {"small": 10_000, "large": 3 * SMALL_BYTES}

@@ -26,9 +26,6 @@ from lanline.http.sending import FileResponse, send_bytes_of
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-SMALL_BYTES: Final = 64 * 1024
-"""Up to here a file is read at once and leaves with its header in one write; beyond, sendfile is cheaper."""
-
 NOTHING: Final[Mapping[str, str]] = {}
 """No further header fields."""
 
@@ -126,16 +123,10 @@ async def _send_one(
     request: web.BaseRequest, opened: OpenFile, status: int, span: Span, fields: dict[str, str]
 ) -> web.StreamResponse:
     """Sends one span, which is the whole file where the status is 200."""
-    if span.length <= SMALL_BYTES and request.method == "GET":
-        body = os.pread(opened.fd, span.length, span.offset)
-        if len(body) == span.length:
-            return web.Response(status=status, headers=fields, body=body)
-        # It has become shorter since it was opened: the way below promises the length and cuts the connection.
     fields["Content-Length"] = str(span.length)
     response = FileResponse(status=status, headers=fields)
     await response.prepare(request)
-    if request.method == "GET":
-        await send_bytes_of(response, opened.fd, span.offset, span.length)
+    await send_bytes_of(response, opened.fd, span.offset, span.length)
     return response
 
 
