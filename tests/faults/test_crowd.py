@@ -44,7 +44,7 @@ async def come_in(room: Room, identity: Identity, host: str) -> Link:
                 tls=identity.connecting,
                 server_name=certificate_name("hub-1", "lab"),
                 local_host=host,
-                timeout=5.0,
+                timeout=15.0,
             )
         except ConnectFailed as error:
             # Whatever a dropped one hears, it is the end of its own connection and never a piece of another's.

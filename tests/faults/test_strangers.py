@@ -33,7 +33,7 @@ from lanline.transport import tcp
 from lanline.transport.base import ConnectionFacts
 from lanline.transport.tls import mutual_context
 
-QUICK = LAN._replace(connect=3.0)
+QUICK = LAN._replace(connect=12.0)
 
 
 class Reached(Service):
@@ -90,7 +90,7 @@ async def knock(
         tls=tls or identity.connecting,
         server_name=certificate_name(name, "lab"),
         limits=QUICK,
-        timeout=3.0,
+        timeout=12.0,
     )
 
 
@@ -219,7 +219,7 @@ def test_a_member_that_is_removed_between_its_hello_and_its_welcome_gets_no_link
             guard = Dawdling(identity.book, "pc2", Quiet())
             link = Link(Side.CONNECTING, guard, {}, scheme="tls", boot=b"boot-id-", limits=QUICK)
             name = certificate_name("hub-1", "lab")
-            await tcp.connect(address, lambda: link.pump, tls=identity.connecting, server_name=name, timeout=3.0)
+            await tcp.connect(address, lambda: link.pump, tls=identity.connecting, server_name=name, timeout=12.0)
             await until(lambda: link.pump.session.state is State.WELCOMED)
             room.authority.remove(room.owner, "pc2")
             # In one breath with the WELCOME, as an attacker would: a call that must not be begun.
@@ -239,7 +239,7 @@ def test_a_resumed_tls_session_is_not_to_be_had() -> None:
             context = load_identity(folder).connecting
 
             def session() -> ssl.SSLSession | None:
-                with socket.create_connection((address.host, address.port), timeout=5) as sock:
+                with socket.create_connection((address.host, address.port), timeout=12) as sock:
                     with context.wrap_socket(sock, server_hostname=certificate_name("hub-1", "lab")) as tls:
                         tls.recv(10)  # the HELLO; a ticket would have come before it
                         return tls.session if tls.session is not None and tls.session.has_ticket else None

@@ -93,7 +93,7 @@ def test_the_last_writing_waits_for_the_one_under_way(desk: Desk, monkeypatch: p
     def slow(file: Path, kind: str, value: object) -> None:
         if threading.current_thread() is not threading.main_thread():
             has_begun.set()
-            may_go_on.wait(5)
+            may_go_on.wait(15)
             order.append("first")
         else:
             order.append("last")

@@ -21,7 +21,7 @@ from lanline.room.identity import Identity, load_identity
 from lanline.room.wire import LinkEnd, TlsWire, for_room_of, places
 from lanline.testing.room import Room
 
-QUICK = LAN._replace(connect=2.0)
+QUICK = LAN._replace(connect=10.0)
 
 
 class End:

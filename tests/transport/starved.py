@@ -57,7 +57,7 @@ def clients(port: int, kind: str, pipe: Connection) -> None:
 def knock(port: int) -> str:
     """What a member hears: `yes`, or nothing."""
     with socket.socket() as sock:
-        sock.settimeout(5)
+        sock.settimeout(15)
         sock.connect(("127.0.0.1", port))
         try:
             sock.sendall(b"L")

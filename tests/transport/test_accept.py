@@ -321,13 +321,13 @@ def test_many_tls_members_get_in_one_after_another(run: Run[Any], room: Room) ->
         place = listener.addresses[0]
         for _ in range(10):
             client = Recorder()
-            await tcp.connect(place, partial(_same, client), tls=room.connecting(), server_name=HUB, timeout=5)
+            await tcp.connect(place, partial(_same, client), tls=room.connecting(), server_name=HUB, timeout=15)
             await until(listener, strangers=0)
             await client.end()
         assert listener.statistics().dropped_strangers == 0
         await listener.close()
         with pytest.raises(ConnectFailed):
-            await tcp.connect(listener.addresses[0], Recorder, timeout=5)
+            await tcp.connect(listener.addresses[0], Recorder, timeout=15)
 
     run(main())
 

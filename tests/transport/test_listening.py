@@ -18,7 +18,7 @@ def test_every_interface_takes_both_versions_of_the_protocol() -> None:
         assert address == Address("tcp", "*", sock.getsockname()[1])
         hosts = ["127.0.0.1"] if sock.family == socket.AF_INET else ["127.0.0.1", "::1"]
         for host in hosts:
-            with socket.create_connection((host, address.port), timeout=5):
+            with socket.create_connection((host, address.port), timeout=15):
                 sock.accept()[0].close()
 
 

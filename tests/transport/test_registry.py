@@ -50,7 +50,7 @@ def test_a_protocol_that_welcomes_by_itself_is_a_stranger_until_then() -> None:
 
             listener = await registry.listen(Address.parse(text), factory, welcome_at_once=False)
             client = Recorder()
-            await registry.connect(listener.addresses[0], lambda client=client: client, timeout=5)  # type: ignore[misc]
+            await registry.connect(listener.addresses[0], lambda client=client: client, timeout=15)  # type: ignore[misc]
             await server.until_event("made")
             assert listener.statistics().strangers == 1
             assert server.arrival is not None

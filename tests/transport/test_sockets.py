@@ -19,7 +19,7 @@ from lanline.transport.unixname import socket_name
 def test_it_connects_over_tcp() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = Address("tcp", "127.0.0.1", server.getsockname()[1])
-        with connect(address, timeout=5) as client, server.accept()[0] as accepted:
+        with connect(address, timeout=15) as client, server.accept()[0] as accepted:
             assert client.gettimeout() is None
             assert client.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == 1
             client.sendall(b"hello")
@@ -31,7 +31,7 @@ def test_it_tries_each_address_of_a_name() -> None:
         port = server.getsockname()[1]
         names = {place[0] for *_, place in lookup("localhost", port)}
         address = Address("tcp", "localhost" if "::1" in names else "::1", port)
-        with connect(address, timeout=5) as client:
+        with connect(address, timeout=15) as client:
             assert client.getpeername()[:2] == ("::1", port)
 
 
@@ -44,7 +44,7 @@ def test_it_connects_to_a_path_of_any_length(home: Path, depth: int) -> None:
         with socket_name(path) as name:
             server.bind(name)
         server.listen()
-        with connect(Address("unix", path=path), timeout=5) as client, server.accept()[0] as accepted:
+        with connect(Address("unix", path=path), timeout=15) as client, server.accept()[0] as accepted:
             assert client.gettimeout() is None
             client.sendall(b"hello")
             assert accepted.recv(5) == b"hello"
@@ -55,9 +55,9 @@ def test_nobody_there_says_what_to_do(home: Path) -> None:
         taken.bind(("127.0.0.1", 0))  # bound, not listening: the port is surely refused
         address = Address("tcp", "127.0.0.1", taken.getsockname()[1])
         with pytest.raises(ConnectFailed, match="nothing listens at tcp://127"):
-            connect(address, timeout=5)
+            connect(address, timeout=15)
     with pytest.raises(ConnectFailed, match="there is no such socket"):
-        connect(Address("unix", path=str(home / "x")), timeout=5)
+        connect(Address("unix", path=str(home / "x")), timeout=15)
 
 
 def test_a_server_that_does_not_accept_runs_into_the_timeout() -> None:
@@ -76,13 +76,13 @@ def test_a_server_that_does_not_accept_runs_into_the_timeout() -> None:
 @pytest.mark.parametrize("host", ["x" * 64 + ".invalid", "nowhere.invalid"])
 def test_a_name_that_cannot_be_is_one_that_does_not_resolve(host: str) -> None:
     with pytest.raises(ConnectFailed, match="resolve"):
-        connect(Address("tcp", host, 9), timeout=5)
+        connect(Address("tcp", host, 9), timeout=15)
 
 
 @pytest.mark.parametrize("text", ["tcp://*:9", "tls://127.0.0.1:9", "udp://127.0.0.1:9", "mem://hub"])
 def test_other_schemes_are_refused(text: str) -> None:
     with pytest.raises(AddressError):
-        connect(Address.parse(text), timeout=5)
+        connect(Address.parse(text), timeout=15)
 
 
 def test_it_loads_neither_asyncio_nor_ssl() -> None:

@@ -35,7 +35,7 @@ def test_every_interface_is_ipv4_and_ipv6(run: Run[Any], host: str) -> None:
         assert len(listener.addresses) == 1
         assert listener.addresses[0].is_every_interface
         client = Recorder()
-        await tcp.connect(Address("tcp", host, listener.addresses[0].port), lambda: client, timeout=5)
+        await tcp.connect(Address("tcp", host, listener.addresses[0].port), lambda: client, timeout=15)
         facts = connection_facts(client.transport)
         assert facts.peer_address == str(Address("tcp", host, listener.addresses[0].port))
         client.transport.write(b"x")
@@ -79,7 +79,7 @@ def test_both_sides_get_the_options_of_a_landline(run: Run[Any]) -> None:
     async def main() -> None:
         server, client = Recorder(), Recorder()
         listener = await tcp.listen(Address("tcp", "127.0.0.1"), lambda arrival: server)
-        await tcp.connect(listener.addresses[0], lambda: client, timeout=5)
+        await tcp.connect(listener.addresses[0], lambda: client, timeout=15)
         await server.until_event("made")
         for side in (server, client):
             sock = side.transport.get_extra_info("socket")
@@ -121,7 +121,7 @@ def test_a_name_that_does_not_resolve_can_neither_be_served_nor_reached(run: Run
             with pytest.raises(ListenFailed, match="resolve"):
                 await tcp.listen(Address("tcp", host, 9000), Recorder)
             with pytest.raises(ConnectFailed, match="resolve"):
-                await tcp.connect(Address("tcp", host, 9000), Recorder, timeout=5)
+                await tcp.connect(Address("tcp", host, 9000), Recorder, timeout=15)
 
     run(main())
 
@@ -132,7 +132,7 @@ def test_nobody_there_is_told_within_the_timeout(run: Run[Any]) -> None:
             taken.bind(("127.0.0.1", 0))
             address = Address("tcp", "127.0.0.1", taken.getsockname()[1])
             with pytest.raises(ConnectFailed, match="nothing listens at"):
-                await tcp.connect(address, Recorder, timeout=5)
+                await tcp.connect(address, Recorder, timeout=15)
 
     run(main())
 
@@ -158,7 +158,7 @@ def test_a_server_that_does_not_accept_runs_into_the_timeout(run: Run[Any]) -> N
 def test_every_interface_is_nothing_to_connect_to(run: Run[Any]) -> None:
     async def main() -> None:
         with pytest.raises(AddressError, match="every interface"):
-            await tcp.connect(Address("tcp", "*", 9000), Recorder, timeout=5)
+            await tcp.connect(Address("tcp", "*", 9000), Recorder, timeout=15)
 
     run(main())
 
@@ -175,7 +175,7 @@ def test_a_cancelled_connect_leaves_nothing_open(run: Run[Any]) -> None:
             before = len(os.listdir("/proc/self/fd"))
             address = Address("tcp", "127.0.0.1", server.getsockname()[1])
             async with asyncio.TaskGroup() as group:
-                task = group.create_task(tcp.connect(address, Recorder, timeout=5))
+                task = group.create_task(tcp.connect(address, Recorder, timeout=15))
                 await asyncio.sleep(0)
                 await asyncio.sleep(0)
                 task.cancel()

@@ -52,7 +52,7 @@ def test_a_stranger_never_reaches_the_protocol(
         listener = await tcp.listen(Address("tcp", "127.0.0.1"), lambda arrival: server, tls=room.accepting())
         client = Recorder()
         try:
-            await tcp.connect(listener.addresses[0], lambda: client, tls=make(room), server_name=HUB, timeout=5)
+            await tcp.connect(listener.addresses[0], lambda: client, tls=make(room), server_name=HUB, timeout=15)
             # In TLS 1.3 the client's handshake ends before it is judged: it learns of it by the end.
             await client.until_event("lost")
         except ConnectFailed as failure:
@@ -69,7 +69,7 @@ def test_a_member_gets_in_and_both_know_whom_they_speak_with(run: Run[Any], room
     async def main() -> None:
         server, client = Recorder(), Recorder()
         listener = await tcp.listen(Address("tcp", "127.0.0.1"), lambda arrival: server, tls=room.accepting())
-        await tcp.connect(listener.addresses[0], lambda: client, tls=room.connecting(), server_name=HUB, timeout=5)
+        await tcp.connect(listener.addresses[0], lambda: client, tls=room.connecting(), server_name=HUB, timeout=15)
         await server.until_event("made")
         assert connection_facts(server.transport).certificate == room.node.der
         assert connection_facts(client.transport).certificate == room.hub.der
@@ -87,7 +87,7 @@ def test_a_server_with_another_name_is_refused(run: Run[Any], room: Room) -> Non
         listener = await _room_port(room)
         for name in (NODE, None):
             with pytest.raises(ConnectFailed, match=r"is not trusted: .* mismatch"):
-                await tcp.connect(listener.addresses[0], Recorder, tls=room.connecting(), server_name=name, timeout=5)
+                await tcp.connect(listener.addresses[0], Recorder, tls=room.connecting(), server_name=name, timeout=15)
         await listener.close()
 
     run(main())
@@ -97,7 +97,7 @@ def test_a_server_of_another_authority_is_refused(run: Run[Any], room: Room) -> 
     async def main() -> None:
         listener = await tcp.listen(Address("tcp", "127.0.0.1"), Recorder, tls=room.accepting(room.stranger))
         with pytest.raises(ConnectFailed, match="is not trusted: unable to get local issuer certificate"):
-            await tcp.connect(listener.addresses[0], Recorder, tls=room.connecting(), server_name=HUB, timeout=5)
+            await tcp.connect(listener.addresses[0], Recorder, tls=room.connecting(), server_name=HUB, timeout=15)
         await listener.close()
 
     run(main())
@@ -111,7 +111,7 @@ def test_the_clock_keeps_nobody_out_of_a_room(run: Run[Any], room: Room) -> None
         accepting = room.accepting(room.expired)
         listener = await tcp.listen(Address("tcp", "127.0.0.1"), lambda arrival: server, tls=accepting)
         await tcp.connect(
-            listener.addresses[0], lambda: client, tls=room.connecting(room.expired), server_name=NODE, timeout=5
+            listener.addresses[0], lambda: client, tls=room.connecting(room.expired), server_name=NODE, timeout=15
         )
         await server.until_event("made")
         assert connection_facts(server.transport).certificate == room.expired.der
@@ -128,7 +128,7 @@ def test_plain_tls_does_look_at_the_clock(run: Run[Any], room: Room) -> None:
         listener = await tls.listen(Address("tls", "127.0.0.1"), Recorder, tls=context)
         believing = tls.client_context(room.authority.file)
         with pytest.raises(ConnectFailed, match="certificate has expired"):
-            await tls.connect(listener.addresses[0], Recorder, tls=believing, server_name=NODE, timeout=5)
+            await tls.connect(listener.addresses[0], Recorder, tls=believing, server_name=NODE, timeout=15)
         await listener.close()
 
     run(main())
@@ -202,7 +202,7 @@ def test_a_port_that_speaks_no_tls_is_named_as_such(run: Run[Any], room: Room) -
     async def main() -> None:
         listener = await tcp.listen(Address("tcp", "127.0.0.1"), Greeter)
         with pytest.raises(ConnectFailed, match="does not speak TLS"):
-            await tcp.connect(listener.addresses[0], Recorder, tls=room.connecting(), server_name=HUB, timeout=5)
+            await tcp.connect(listener.addresses[0], Recorder, tls=room.connecting(), server_name=HUB, timeout=15)
         await listener.close()
 
     run(main())
@@ -232,7 +232,7 @@ def test_without_a_context_the_authorities_of_the_system_are_believed(run: Run[A
         context = tls.server_context(room.hub.certificate_file, room.hub.key_file)
         listener = await tls.listen(Address("tls", "127.0.0.1"), Recorder, tls=context)
         with pytest.raises(ConnectFailed, match="is not trusted"):
-            await tls.connect(listener.addresses[0], Recorder, timeout=5)
+            await tls.connect(listener.addresses[0], Recorder, timeout=15)
         await listener.close()
 
     run(main())
@@ -245,7 +245,7 @@ def test_a_plain_server_may_ask_its_clients_for_certificates(run: Run[Any], room
         server, client = Recorder(), Recorder()
         listener = await tls.listen(Address("tls", "127.0.0.1"), lambda arrival: server, tls=context)
         own = tls.client_context(room.authority.file, certificate_file=node.certificate_file, key_file=node.key_file)
-        await tls.connect(listener.addresses[0], lambda: client, tls=own, server_name=HUB, timeout=5)
+        await tls.connect(listener.addresses[0], lambda: client, tls=own, server_name=HUB, timeout=15)
         await server.until_event("made")
         assert connection_facts(server.transport).certificate == node.der
         await client.end()

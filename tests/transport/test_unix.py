@@ -27,7 +27,7 @@ def _at(path: Path | str) -> Address:
 async def _answers(address: Address) -> bool:
     client = Recorder()
     try:
-        await unix.connect(address, lambda: client, timeout=5)
+        await unix.connect(address, lambda: client, timeout=15)
     except ConnectFailed:
         return False
     await client.end()
@@ -142,7 +142,7 @@ def test_a_file_that_is_no_socket_is_never_removed(run: Run[Any], home: Path) ->
         with pytest.raises(ListenFailed, match="a file that is not a socket is in the way"):
             await unix.listen(_at(home / "x"), Recorder)
         with pytest.raises(ConnectFailed):
-            await unix.connect(_at(home / "x"), Recorder, timeout=5)
+            await unix.connect(_at(home / "x"), Recorder, timeout=15)
 
     run(main())
     assert (home / "x").read_text() == "letters"
@@ -179,7 +179,7 @@ def test_a_path_that_cannot_be_says_why(run: Run[Any], home: Path, path: str, se
         with pytest.raises(ListenFailed, match=sentence):
             await unix.listen(_at(home / path), Recorder)
         with pytest.raises(ConnectFailed):
-            await unix.connect(_at(home / path), Recorder, timeout=5)
+            await unix.connect(_at(home / path), Recorder, timeout=15)
 
     run(main())
 
@@ -208,7 +208,7 @@ def test_the_other_ends_user_is_what_the_kernel_says(run: Run[Any], home: Path) 
     async def main() -> None:
         listener = await unix.listen(_at(home / "x"), factory)
         client = Recorder()
-        await unix.connect(_at(home / "x"), lambda: client, timeout=5)
+        await unix.connect(_at(home / "x"), lambda: client, timeout=15)
         assert connection_facts(client.transport).uid == os.getuid()
         client.transport.write(b"x")
         await client.end()
@@ -225,7 +225,7 @@ def test_a_full_listen_queue_is_waited_for_and_then_said(run: Run[Any], home: Pa
             server.bind(str(home / "x"))
             server.listen(0)
             first = Recorder()
-            await unix.connect(_at(home / "x"), lambda: first, timeout=5)
+            await unix.connect(_at(home / "x"), lambda: first, timeout=15)
             with pytest.raises(ConnectFailed, match="too busy"):
                 await unix.connect(_at(home / "x"), Recorder, timeout=0.05)
             await first.end()

@@ -116,7 +116,7 @@ def test_a_greeting_is_the_first_answer_and_what_comes_between_questions_is_none
         thread.start()
         asker = Asker(Address("tcp", "127.0.0.1", listener.getsockname()[1]), Lines())
         assert [answer.message for answer in asker.ask(b"one", count=2, wait=5.0)] == [b"welcome", b"ONE"]
-        assert has_spoken.wait(5.0)
+        assert has_spoken.wait(15.0)
         assert [answer.message for answer in asker.ask(b"two", count=1, wait=5.0)] == [b"TWO"]
         asker.close()
         thread.join(10.0)

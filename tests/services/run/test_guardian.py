@@ -69,7 +69,7 @@ def test_registered_jobs_end_with_the_node(guarded: Guarded) -> None:
         guarded.node_dies()
         assert guarded.hear().startswith(b"ended ")
         assert marked(value) == []
-        assert guarded.popen.wait(5) == 0
+        assert guarded.popen.wait(15) == 0
         assert watch.wait_gone() == set()
 
 
@@ -81,7 +81,7 @@ def test_a_job_that_is_over_keeps_what_it_left_running(guarded: Guarded) -> None
         guarded.register.drop(1)
         guarded.node_dies()
         assert guarded.hear() == b""
-        assert guarded.popen.wait(5) == 0
+        assert guarded.popen.wait(15) == 0
         assert daemon.poll() is None
 
 
@@ -155,7 +155,7 @@ asyncio.run(main())
 """
 
 
-def _gone(pid: int, seconds: float = 5.0) -> bool:
+def _gone(pid: int, seconds: float = 15.0) -> bool:
     try:
         with watching([pid]) as watch:
             return watch.wait_gone(seconds) == set()

@@ -295,7 +295,7 @@ def test_a_killed_node_leaves_no_process_behind(apart: House) -> None:
             await fan_out(person, "pc3", "sh", "-c", text, during=kill)
 
     asyncio.run(main())
-    wait_until(lambda: not alive(f"sleep {number}"), "every process to be gone", 5.0)
+    wait_until(lambda: not alive(f"sleep {number}"), "every process to be gone")
     assert apart.processes["pc3"].wait(10) == -9
 
 

@@ -348,7 +348,7 @@ def test_a_killed_client_leaves_nothing_behind(room: House) -> None:
     with _running(room, "pc2,pc3", number) as client:
         client.kill()
         finish(client)
-    wait_until(lambda: not alive(f"sleep {number}"), "the processes to be gone", 5.0)
+    wait_until(lambda: not alive(f"sleep {number}"), "the processes to be gone")
     assert room.run("pc2", "run", "pc3", "--", "true").code == 0
 
 
@@ -390,9 +390,7 @@ def test_a_killed_node_is_lost_and_leaves_nothing_behind(breakable: House) -> No
     number = _unique()
     with _running(breakable, "pc3,pc4", number) as client:
         breakable.processes["pc3"].kill()
-        wait_until(
-            lambda: len(alive(f"sleep {number}", only_first=True)) == 3, "the guardian of pc3 to end its job", 5.0
-        )
+        wait_until(lambda: len(alive(f"sleep {number}", only_first=True)) == 3, "the guardian of pc3 to end its job")
         client.send_signal(signal.SIGINT)
         done = finish(client)
     assert done.code == 130
@@ -409,7 +407,7 @@ def test_a_killed_node_of_the_client_ends_the_command_everywhere(breakable: Hous
         done = finish(client)
     assert done.code == 125
     assert done.err.splitlines()[-1] == "2 lost: pc2,pc3" and "own node has gone" in done.err
-    wait_until(lambda: not alive(f"sleep {number}"), "every process to be gone", 5.0)
+    wait_until(lambda: not alive(f"sleep {number}"), "every process to be gone")
 
 
 def _wait_no_jobs(room: House, name: str) -> None:
