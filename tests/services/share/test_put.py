@@ -120,7 +120,6 @@ def test_a_missing_folder_and_a_folder_of_that_name_are_conflicts(share: Served)
     (share.path / "folder").mkdir()
     assert share.ask("PUT", "/missing/file", b"x").status == 409
     assert share.ask("PUT", "/folder", b"x").status == 405
-    assert share.ask("PUT", "/new/", b"x").status == 409
     assert share.files() == ["folder"]
 
 
@@ -215,3 +214,15 @@ def test_names_with_a_dot_are_taken_where_the_hidden_is_shown(tmp_path: Path) ->
         assert share.ask("PUT", "/.lanline-part-x", b"x").status == 400
         assert share.ask("PUT", "/.lanline/x", b"x").status == 404
         assert share.files() == [".profile"]
+
+
+def test_an_address_with_a_slash_makes_an_empty_folder(share: Served) -> None:
+    answered = share.ask("PUT", "/new%20folder/")
+    assert (answered.status, answered.headers["Location"]) == (201, "/new%20folder/")
+    assert (share.path / "new folder").is_dir()
+    assert share.ask("PUT", "/new%20folder/").status == 405
+    assert share.ask("PUT", "/missing/folder/").status == 409
+    assert share.ask("PUT", "/other/", b"content").status == 400
+    assert share.ask("PUT", "/.hidden/").status == 400
+    assert share.ask("PUT", "/new%20folder/", If_None_Match="*").status in (405, 412)
+    assert share.files() == ["new folder"]

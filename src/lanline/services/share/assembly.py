@@ -10,6 +10,7 @@ from lanline.services.share.archives.answer import Archives
 from lanline.services.share.assets import assets_in, page_files, shell_in
 from lanline.services.share.finishing import Finishing
 from lanline.services.share.folders import Folders
+from lanline.services.share.form import Forms
 from lanline.services.share.pace import Pace
 from lanline.services.share.put import Puts
 from lanline.services.share.removal import remove
@@ -33,6 +34,7 @@ def site_of(shared: Shared, *, host_names: Iterable[str] = (), guards: Sequence[
         folder=Folders(shell_in(page)).answer,
         archive=Archives().answer,
         put=Puts(pace, finishing).answer,
+        form=Forms(pace, finishing).answer,
         remove=remove,
         reserved=assets_in(page),
     )

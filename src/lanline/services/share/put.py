@@ -1,14 +1,16 @@
-"""PUT: a file is made or replaced by the body of one request, whole or not at all.
+"""PUT: a file is made or replaced by the body of one request, whole or not at all; and an empty folder is made.
 
 The bytes go into a draft beside their place, and the draft gets the name when all of them are there. What can be said
 before the first byte is: a client that sends `Expect: 100-continue` then never sends its body. Nothing is hashed
-unless the client asks for it with `Content-Digest`, `Repr-Digest` or `Want-Repr-Digest`.
+unless the client asks for it with `Content-Digest`, `Repr-Digest` or `Want-Repr-Digest`. An address that ends in a
+slash is that of a folder: PUT without a body makes it, if the one above is there.
 
 Sources: RFC 9110, sections 9.3.4 (PUT), 14.5 (no partial PUT), 13.1 (conditions); RFC 9530 (digests).
 """
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
@@ -20,6 +22,7 @@ from lanline.http.conditions import check_preconditions, etag_of
 from lanline.http.refusal import Refusal
 from lanline.services.share.digests import WANTED, Digest, Hasher, read_digest, wanted_algorithm
 from lanline.services.share.intake import Intake
+from lanline.services.share.pace import whole
 from lanline.services.share.space import check_room
 from lanline.services.share.target import Target, url_of
 
@@ -47,9 +50,11 @@ class Puts:
         self._finishing = finishing
 
     async def answer(self, request: web.BaseRequest, target: Target, shared: Shared) -> web.StreamResponse:
-        """Makes or replaces the file that the target names: 201 or 204."""
+        """Makes or replaces the file that the target names: 201 or 204. Makes the folder: 201."""
+        if target.has_slash:
+            return await _make_folder(request, target, shared)
         names, may = target.names, shared.permissions
-        refuse_odd_request(request, target)
+        refuse_odd_request(request)
         check_conditions(request, shared, names)
         digests = digests_to_check(request)
         hashers = {digest.algorithm: Hasher(digest.algorithm) for digest in digests}
@@ -101,14 +106,21 @@ def made(finished: Finished, headers: dict[str, str]) -> web.Response:
     return web.Response(status=201, headers=headers)
 
 
-def refuse_odd_request(request: web.BaseRequest, target: Target) -> None:
+async def _make_folder(request: web.BaseRequest, target: Target, shared: Shared) -> web.Response:
+    if request.body_exists:
+        raise Refusal(400, "This is the address of a folder, which has no content: that of a file ends in no slash.")
+    check_conditions(request, shared, target.names)
+    work = asyncio.get_running_loop().run_in_executor(None, shared.folder.make_folder, target.names)
+    await whole(work)
+    return web.Response(status=201, headers={"Location": url_of(target.names, is_folder=True)})
+
+
+def refuse_odd_request(request: web.BaseRequest) -> None:
     """Passes if a request is one for a whole file as it is.
 
     Raises:
-        Refusal: 400 for a Content-Range, 409 for the address of a folder, 415 for a compressed body.
+        Refusal: 400 for a Content-Range, 415 for a compressed body.
     """
-    if target.has_slash:
-        raise Refusal(409, "The address of a file does not end in a slash, and a folder is not made this way.")
     if "Content-Range" in request.headers:
         raise Refusal(400, "A file is sent as a whole: Content-Range goes with no PUT here.")
     coding = request.headers.get("Content-Encoding", "identity").strip().lower()

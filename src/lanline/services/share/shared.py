@@ -117,7 +117,7 @@ class Shared:
             return names in ((), (self.only,))
         shows_hidden = self.permissions.shows_hidden
         for name in names:
-            if name[0] == "." and (not shows_hidden or is_draft(name)):
+            if name[:1] == "." and (not shows_hidden or is_draft(name)):
                 return False
         return not names or names[0] != RESERVED
 
