@@ -151,3 +151,4 @@ def _decoded_loosely(data: bytes) -> list[int]:
 def test_a_path_for_people_is_joined_and_never_empty() -> None:
     assert as_text(("a", "b")) == "a/b"
     assert as_text(()) == "."
+    assert as_text(("caf\udce9", "b")) == "caf\\udce9/b"

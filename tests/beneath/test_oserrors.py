@@ -31,7 +31,7 @@ from lanline.errors import (
         (errno.EROFS, NoAccess, "a/b: Read-only file system"),
         (errno.ENXIO, NotAFile, "a/b is neither a file nor a folder"),
         (errno.ENAMETOOLONG, NameRefused, "a/b: File name too long"),
-        (errno.EEXIST, TakenAlready, "there is a a/b already"),
+        (errno.EEXIST, TakenAlready, "a/b is there already"),
         (errno.ENOTEMPTY, NotEmpty, "a/b is a folder that is not empty"),
         (errno.ENOSPC, DiskFull, "there is no room for a/b: No space left on device"),
         (errno.EDQUOT, DiskFull, "there is no room for a/b: Disk quota exceeded"),

@@ -20,11 +20,10 @@ from types import TracebackType
 from typing import Final, Self
 
 from lanline.beneath.claim import claim
-from lanline.beneath.names import DRAFT_PREFIX, Names, check_name
+from lanline.beneath.names import DRAFT_PREFIX, Names, as_text, check_name
 from lanline.beneath.oserrors import file_error
 from lanline.beneath.place import Place, sync
 from lanline.errors import FileMissing, NameRefused, NotAFile, TakenAlready
-from lanline.translation import _
 
 _RANDOM_BYTES: Final = 12
 """96 bits: two drafts never meet, and nobody guesses one."""
@@ -140,7 +139,7 @@ class Draft:
         except FileNotFoundError:
             found = None
         if found is None or not os.path.samestat(found, os.fstat(self.fd)):
-            raise FileMissing(_("the unfinished file {name} was taken away").format(name=self.name))
+            raise FileMissing(f"the unfinished file {self.name} was taken away")
 
     def _replaced_by(self, name: str) -> os.stat_result | None:
         """What a commit under this name would replace; nothing where the name is free."""
@@ -150,9 +149,9 @@ class Draft:
         except FileNotFoundError:
             return None
         if stat.S_ISDIR(found.st_mode):
-            raise TakenAlready(_("there is a folder {name}, and no folder is replaced").format(name=name))
+            raise TakenAlready(f"there is a folder {as_text((name,))}, and no folder is replaced")
         if not (stat.S_ISREG(found.st_mode) or stat.S_ISLNK(found.st_mode)):
-            raise NotAFile(_("{name} is neither a file nor a folder").format(name=name))
+            raise NotAFile(f"{as_text((name,))} is neither a file nor a folder")
         return found
 
     def discard(self) -> None:
@@ -197,12 +196,12 @@ def make_draft(place: Place, folder: Names, check: Callable[[], None]) -> Draft:
 def reopen_draft(place: Place, folder: Names, name: str, check: Callable[[], None]) -> Draft:
     """A draft that was closed unfinished. Raises OSError, NameRefused for a name of another form, NotAFile."""
     if not name.startswith(DRAFT_PREFIX) or not name.removeprefix(DRAFT_PREFIX).isalnum():
-        raise NameRefused(_("{name} is not the name of an unfinished file").format(name=repr(name[:80])))
+        raise NameRefused(f"{name[:80]!r} is not the name of an unfinished file")
     fd = place.reopen(name)
     try:
         status = os.fstat(fd)
         if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1:
-            raise NotAFile(_("{name} is not an unfinished file").format(name=name))
+            raise NotAFile(f"{name} is not an unfinished file")
         if hasattr(os, "fchmod") and status.st_mode & 0o7111:
             os.fchmod(fd, status.st_mode & 0o666)
     except BaseException:

@@ -81,7 +81,9 @@ class Folder:
         except NotADirectoryError as error:
             raise NotAFile(_("{path} is not a folder").format(path=self._path)) from error
         except OSError as error:
-            raise file_error(error, (self._path,)) from error
+            text = _("the folder {path} cannot be opened: {reason}")
+            kind = type(file_error(error, ()))
+            raise kind(text.format(path=self._path, reason=error.strerror or error)) from error
         status = self._way.status()
         self._inode, self._device = status.st_ino, status.st_dev
 
@@ -104,7 +106,7 @@ class Folder:
             raise self._gone()
 
     def _gone(self) -> FolderGone:
-        return FolderGone(_("{path} is no longer the folder it was").format(path=self._path))
+        return FolderGone(f"{self._path} is no longer the folder it was")
 
     def open(self, names: Names) -> Opened:
         """Opens a file or a folder for reading. The caller closes it.
@@ -122,7 +124,7 @@ class Folder:
             raise file_error(error, names) from error
         if not stat.S_ISREG(mode := opened.status.st_mode) and not stat.S_ISDIR(mode):
             opened.close()
-            raise NotAFile(_("{name} is neither a file nor a folder").format(name=as_text(names)))
+            raise NotAFile(f"{as_text(names)} is neither a file nor a folder")
         return opened
 
     def entries(self, names: Names = ()) -> Entries:
@@ -152,7 +154,7 @@ class Folder:
         opened = self.open(names)
         if not opened.is_folder:
             opened.close()
-            raise NotAFile(_("{name} is not a folder").format(name=as_text(names)))
+            raise NotAFile(f"{as_text(names)} is not a folder")
         return opened
 
     def _entry(self, names: Names, each: os.DirEntry[str]) -> Entry | None:
@@ -226,10 +228,10 @@ class Folder:
             return self._way.place(names)
         except OSError as error:
             if error.errno == errno.ELOOP:
-                text = _("{name} is reached by a link, and nothing is written through links")
+                text = "{name} is reached by a link, and nothing is written through links"
                 raise LeadsOutside(text.format(name=as_text(names))) from error
             if error.errno in (errno.ENOENT, errno.ENOTDIR):
-                raise ParentMissing(_("there is no folder {name}").format(name=as_text(names))) from error
+                raise ParentMissing(f"there is no folder {as_text(names)}") from error
             raise file_error(error, names) from error
 
     def _check_place(self, place: Place, names: Names) -> None:
@@ -237,7 +239,7 @@ class Folder:
         now = self._place(names)
         try:
             if not os.path.samestat(now.status(), place.status()):
-                raise ParentMissing(_("{name} is no longer the folder it was").format(name=as_text(names)))
+                raise ParentMissing(f"{as_text(names)} is no longer the folder it was")
         finally:
             now.close()
 
@@ -254,7 +256,7 @@ class Folder:
             NameRefused, FolderGone, LeadsOutside, NoAccess, DiskFull: as their names say.
         """
         if not names:
-            raise TakenAlready(_("there is a {name} already").format(name=as_text(names)))
+            raise TakenAlready(f"{as_text(names)} is there already")
         for depth in range(1 if makes_parents else len(names), len(names) + 1):
             try:
                 self._make_one(names[:depth])
@@ -281,7 +283,7 @@ class Folder:
             NameRefused, FolderGone, LeadsOutside: as their names say.
         """
         if not names:
-            raise NoAccess(_("the folder itself is not removed"))
+            raise NoAccess("the folder itself is not removed")
         check_name(names[-1])
         try:
             place = self._place(names[:-1])

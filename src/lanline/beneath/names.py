@@ -19,7 +19,6 @@ import sys
 from typing import Final, TypeAlias
 
 from lanline.errors import NameRefused
-from lanline.translation import _
 
 Names: TypeAlias = tuple[str, ...]
 """The names from a held folder down to something beneath it; `()` is the folder itself."""
@@ -58,44 +57,42 @@ def check_name(name: str, *, is_new: bool = False) -> None:
         return
     why = _objection(name) or (_objection_to_new(name) if is_new or _IS_WINDOWS else "")
     if why:
-        raise NameRefused(_("the name {name} is refused: {why}").format(name=repr(name[:80]), why=why))
+        raise NameRefused(f"the name {name[:80]!r} is refused: {why}")
 
 
 def _objection(name: str) -> str:
     """Why nothing may be asked for by this name; empty where it may."""
     if name in ("", ".", ".."):
-        return _("it names no file")
+        return "it names no file"
     if "/" in name or "\\" in name:
-        return _("it holds a separator")
+        return "it holds a separator"
     if "\0" in name:
-        return _("it holds NUL")
+        return "it holds NUL"
     if is_draft(name):
-        return _("names like that are for unfinished files")
+        return "names like that are for unfinished files"
     try:
         data = name.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:
-        return _("it is no text that a file system can hold")
+        return "it is no text that a file system can hold"
     if _OVERLONG.search(data):
-        return _("it holds overlong UTF-8")
+        return "it holds overlong UTF-8"
     if len(data) > MAX_NAME_BYTES:
-        return _("it is {size_bytes} bytes long, limit {limit_bytes} bytes").format(
-            size_bytes=len(data), limit_bytes=MAX_NAME_BYTES
-        )
+        return f"it is {len(data)} bytes long, limit {MAX_NAME_BYTES} bytes"
     return ""
 
 
 def _objection_to_new(name: str) -> str:
     """Why nothing new may get this name, which passed for reading; empty where it may."""
     if _CONTROL.search(name):
-        return _("it holds a control character")
+        return "it holds a control character"
     if _UNPORTABLE.search(name):
-        return _('it holds one of <>:"|?*, which Windows cannot hold')
+        return 'it holds one of <>:"|?*, which Windows cannot hold'
     if name[-1] in ". ":
-        return _("it ends in a dot or a space, which Windows drops")
+        return "it ends in a dot or a space, which Windows drops"
     if _DEVICE.fullmatch(name):
-        return _("it is the name of a device on Windows")
+        return "it is the name of a device on Windows"
     if any("\ud800" <= letter <= "\udfff" for letter in name):
-        return _("it is not UTF-8")
+        return "it is not UTF-8"
     return ""
 
 
@@ -106,4 +103,5 @@ def is_draft(name: str) -> bool:
 
 def as_text(names: Names) -> str:
     """The names as people write a path, for sentences: `photos/2024`, and `.` for the folder itself."""
-    return "/".join(names) or os.curdir
+    # A lone surrogate could be written nowhere: it is shown as its number.
+    return "/".join(names).encode("utf-8", "backslashreplace").decode() or os.curdir

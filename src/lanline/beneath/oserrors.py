@@ -1,5 +1,7 @@
 """What the system's refusals mean beneath a held folder: the one place where `OSError` becomes `FileError`.
 
+Its sentences are English and not translated: most of them are answers over HTTP, read by somebody elsewhere.
+
 Sources: errno(3), openat2(2) (EXDEV, ELOOP), unlinkat(2).
 """
 
@@ -20,7 +22,6 @@ from lanline.errors import (
     NotEmpty,
     TakenAlready,
 )
-from lanline.translation import _
 
 _KINDS: Final[dict[int, type[FileError]]] = {
     errno.ENOENT: FileMissing,
@@ -57,15 +58,15 @@ def file_error(error: OSError, names: Names) -> FileError:
 
 def _sentence(kind: type[FileError]) -> str:
     if kind is FileMissing:
-        return _("there is no {name}: {reason}")
+        return "there is no {name}: {reason}"
     if kind is LeadsOutside:
-        return _("{name} leads out of the folder by a link")
+        return "{name} leads out of the folder by a link"
     if kind is TakenAlready:
-        return _("there is a {name} already")
+        return "{name} is there already"
     if kind is NotEmpty:
-        return _("{name} is a folder that is not empty")
+        return "{name} is a folder that is not empty"
     if kind is DiskFull:
-        return _("there is no room for {name}: {reason}")
+        return "there is no room for {name}: {reason}"
     if kind is NotAFile:
-        return _("{name} is neither a file nor a folder")
-    return _("{name}: {reason}")
+        return "{name} is neither a file nor a folder"
+    return "{name}: {reason}"

@@ -16,7 +16,6 @@ from lanline.beneath.names import Names, as_text, is_draft
 from lanline.beneath.opened import Opened
 from lanline.beneath.oserrors import file_error
 from lanline.errors import FileError, FolderGone, NotAFile
-from lanline.translation import _
 
 
 def tree(
@@ -30,7 +29,7 @@ def tree(
     """See `Folder.walk`."""
     with open_(start) as opened:
         if not opened.is_folder:
-            raise NotAFile(_("{name} is not a folder").format(name=as_text(start)))
+            raise NotAFile(f"{as_text(start)} is not a folder")
         entered = {_identity(opened)}
         waiting = _inside(opened, (), start)
     while waiting:
