@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from lanline.services.share.shared import Shared
     from lanline.services.share.target import Target
 
-MAX_AT_ONCE: Final = 64
+MAX_AT_ONCE: Final = 128
 """Archives on their way at the same time; beyond it 503. Each holds about 1 MiB, a zip 0.4 KiB more for each entry."""
 
 MAX_FORM_BYTES: Final = 4 * MiB

@@ -1,20 +1,22 @@
-"""Small writes become blocks: what an archive writer writes to.
+"""Small writes become blocks: what the writers of archives write to.
 
-It cannot be seeked in: what was taken out of it is gone. It holds what has been written since the last `take`, which
-is at most one block and what one write added. Not for several threads at once.
+What was taken out is gone; it goes forward only. It holds what has been written since the last `take`: at most one
+block and what one write added. Not for several threads at once.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-BLOCK_BYTES: Final = 256 * 1024
-"""Size of a block that goes to the network, roughly. Below 64 KiB the way through a
-thread costs more than packing; above 1 MiB it is memory for nothing."""
+from lanline.limits import KiB
+
+BLOCK_BYTES: Final = 96 * KiB
+"""Size of a block that goes to the network, roughly. A few of them are in memory for each archive: one is written, one
+waits, one is made. Below 64 KiB, the way through a thread costs more than packing."""
 
 
 class Gathered:
-    """A binary file for writing, as far as zipfile asks for one."""
+    """Bytes on their way out."""
 
     __slots__ = ("_parts", "_size", "_taken")
 
@@ -28,22 +30,25 @@ class Gathered:
         """All that was ever written."""
         return self._taken + self._size
 
-    def write(self, data: bytes) -> int:
-        """Keeps the data; gives its size in bytes."""
-        self._parts.append(data)
-        self._size += len(data)
-        return len(data)
-
-    def flush(self) -> None:
-        """Does nothing: there is nothing below."""
-
+    @property
     def is_full(self) -> bool:
         """Whether a block is together."""
         return self._size >= BLOCK_BYTES
 
+    def write(self, data: bytes) -> None:
+        """Keeps the data until it is taken."""
+        self._parts.append(data)
+        self._size += len(data)
+
+    def skip(self, size: int) -> None:
+        """Counts bytes that went out past this object, in their turn. Only while nothing is kept."""
+        assert not self._parts, "what is kept would come after them"
+        self._taken += size
+
     def take(self) -> bytes:
         """All that was written since the last time; empty where that is nothing."""
-        block = b"".join(self._parts)
+        # The piece of a large file is mostly alone: then nothing is copied.
+        block = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
         self._parts.clear()
         self._taken += self._size
         self._size = 0

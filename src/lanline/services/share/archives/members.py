@@ -9,7 +9,7 @@ fall short. A file whose size or time of change moved while it was read is writt
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import NamedTuple, Protocol
 
 from lanline.errors import FileChanged
@@ -43,48 +43,39 @@ class Member(NamedTuple):
     opened: Readable
 
 
-class Body(NamedTuple):
-    """What a file holds."""
-
-    size: int
-    """Its bytes, all of them together."""
-
-    pieces: Iterable[bytes]
-    """Each at most one block."""
-
-
-def body_of(member: Member, notes: Notes) -> Body:
-    """The bytes of a file, read from its beginning. Large files are read while the pieces are taken.
+def small_body(member: Member, notes: Notes) -> bytes | None:
+    """What a file holds, where that fits into one block; None where it is larger.
 
     Args:
         member: a file, no folder.
         notes: told where the file changed while it was read.
 
     Raises:
-        FileChanged: while pieces are taken: it became shorter.
         OSError: it cannot be read.
     """
-    size = member.opened.status.st_size
+    fd, size = member.opened.fd, member.opened.status.st_size
     if size > BLOCK_BYTES:
-        return Body(size, _pieces(member, size, notes))
-    data = os.read(member.opened.fd, size) if size else b""
-    if len(data) < size:
-        data += _rest(member.opened.fd, size - len(data))
+        return None
+    if size == 0:
+        return b""
+    data = os.read(fd, size)
+    while len(data) < size and (more := os.read(fd, size - len(data))):
+        data += more  # network and FUSE file systems may answer in parts
     _compare(member, notes)
-    return Body(len(data), (data,))
+    return data
 
 
-def _rest(fd: int, size: int) -> bytes:
-    """What follows a short read: network and FUSE file systems may answer in parts. Less at the end of the file."""
-    parts: list[bytes] = []
-    while size and (part := os.read(fd, size)):
-        parts.append(part)
-        size -= len(part)
-    return b"".join(parts)
+def pieces_of(member: Member, notes: Notes) -> Iterator[bytes]:
+    """What a file holds, as much as it held when it was opened, in pieces of at most a block.
 
+    Args:
+        member: a file, no folder.
+        notes: told where the file changed while it was read.
 
-def _pieces(member: Member, size: int, notes: Notes) -> Iterator[bytes]:
-    left = size
+    Raises:
+        FileChanged: it became shorter. OSError: it cannot be read.
+    """
+    left = size = member.opened.status.st_size
     while left:
         piece = os.read(member.opened.fd, min(left, BLOCK_BYTES))
         if not piece:

@@ -20,8 +20,8 @@ class OffLoop:
     """The blocks of a generator, one at a time. Leaving the context closes the generator, wherever it stands.
 
     Args:
-        blocks: the generator. From now on it belongs to this object, and nobody else may touch it. It must not give an
-            empty block.
+        blocks: the generator. From now on it belongs to this object, and nobody else may touch it. Empty blocks
+            are passed over.
     """
 
     def __init__(self, blocks: Generator[bytes, None, None]) -> None:
@@ -57,7 +57,10 @@ class OffLoop:
 
     def _advance(self) -> bytes:
         with self._lock:
-            return next(self._blocks, b"")
+            for block in self._blocks:
+                if block:
+                    return block
+            return b""
 
     def _end(self) -> None:
         with self._lock:

@@ -16,11 +16,11 @@ from tarfile import BLOCKSIZE, DIRTYPE, PAX_FORMAT, RECORDSIZE, TarInfo
 
 from lanline.services.share.archives.contents import Contents
 from lanline.services.share.archives.gathered import Gathered
-from lanline.services.share.archives.members import Member, body_of
+from lanline.services.share.archives.members import pieces_of, small_body
 
 
 def tar_blocks(contents: Contents) -> Generator[bytes, None, None]:
-    """The archive of these contents, in blocks of about 256 KiB.
+    """The archive of these contents, in blocks of about 96 KiB.
 
     Closing the generator early closes what is open.
 
@@ -31,11 +31,17 @@ def tar_blocks(contents: Contents) -> Generator[bytes, None, None]:
     sink = Gathered()
     for member in contents:
         status = member.opened.status
-        if member.opened.is_folder:
-            sink.write(_header(member.path, 0, status.st_mode, status.st_mtime))
-        else:
-            yield from _file_blocks(sink, member, contents)
-        if sink.is_full():
+        data = b"" if member.opened.is_folder else small_body(member, contents.notes)
+        size = status.st_size if data is None else len(data)
+        sink.write(_header(member.path, size, status.st_mode, status.st_mtime))
+        if data is None:
+            yield sink.take()  # alone, so that the pieces need not be copied
+            yield from pieces_of(member, contents.notes)
+            sink.skip(size)
+        elif data:
+            sink.write(data)
+        sink.write(bytes(-size % BLOCKSIZE))
+        if sink.is_full:
             yield sink.take()
     if contents.notes:
         path, text = contents.note()
@@ -47,23 +53,12 @@ def tar_blocks(contents: Contents) -> Generator[bytes, None, None]:
     yield sink.take()
 
 
-def _file_blocks(sink: Gathered, member: Member, contents: Contents) -> Generator[bytes, None, None]:
-    body = body_of(member, contents.notes)
-    sink.write(_header(member.path, body.size, member.opened.status.st_mode, member.opened.status.st_mtime))
-    for piece in body.pieces:
-        sink.write(piece)
-        if sink.is_full():
-            yield sink.take()
-    if padding := -body.size % BLOCKSIZE:
-        sink.write(bytes(padding))
-
-
 def _header(path: str, size: int, mode: int, modified: float) -> bytes:
     """The header of one entry, pax records before it where it needs them.
 
     Args:
         path: as in the archive, without a `/` at its end.
-        size: of what follows, in bytes.
+        size: of what follows, in bytes; 0 for a folder.
         mode: as fstat gives it. What makes programs run as somebody else is not carried.
         modified: seconds since 1970; whole ones are told, since a fraction costs 1 KiB more for each entry.
     """

@@ -1,46 +1,25 @@
-"""A zip as blocks of bytes, made while it is read. The library's `zipfile` writes it; this file says what.
+"""A zip as blocks of bytes, made while files are read.
 
 Files are stored, not compressed: a local network carries more than one core compresses, and most of what is large is
-compressed already. Sizes beyond 4 GiB, beyond 65,535 entries and beyond 4 GiB in all are zip64, which `zipfile`
-chooses from the sizes it is told. Each entry is followed by its checksum (a data descriptor): it is known only when
-the file has been read. The table of contents at the end is held until then, 0.4 KiB for each entry, and is all that
-grows.
-
-Sources: APPNOTE.TXT 6.3.10 sections 4.3.9 (data descriptor), 4.4.4 (bit 11: UTF-8), 4.5.3 (zip64); Info-ZIP's
-extrafld.txt (0x5455, "UT").
+compressed already. All that grows is the table of contents, about 60 bytes and the path for each entry, which has to
+wait until the end. Decision 95 says why this is not the library's zipfile.
 """
 
 from __future__ import annotations
 
 import stat
-import struct
 import time
 from collections.abc import Generator
-from typing import IO, Final, cast
-from zipfile import ZIP_STORED, ZipFile, ZipInfo
+from zlib import crc32
 
 from lanline.services.share.archives.contents import Contents
-from lanline.services.share.archives.gathered import Gathered
-from lanline.services.share.archives.members import Member, body_of
-
-_UNIX: Final = 3
-"""Made by: says that the upper half of the attributes is a Unix mode."""
-
-_IS_FOLDER: Final = 0x10
-"""In the lower half: the attribute of MS-DOS."""
-
-_UNIX_TIME: Final = struct.Struct("<HHBi")
-"""Tag 0x5455, 5 bytes follow, bit 0 (time of change) and that time: seconds since 1970, signed."""
-
-_FIRST_SECOND: Final = 315_619_200
-"""2 January 1980, UTC: a zip's own dates begin on the first, in local time."""
-
-_LAST_SECOND: Final = 4_354_732_800
-"""30 December 2107, UTC: they end on the 31st."""
+from lanline.services.share.archives.gathered import BLOCK_BYTES, Gathered
+from lanline.services.share.archives.members import Member, pieces_of, small_body
+from lanline.services.share.archives.zipformat import Entry, after, before, end, entry_of, listed
 
 
 def zip_blocks(contents: Contents) -> Generator[bytes, None, None]:
-    """The archive of these contents, in blocks of about 256 KiB.
+    """The archive of these contents, in blocks of about 96 KiB.
 
     Closing the generator early closes what is open.
 
@@ -49,52 +28,62 @@ def zip_blocks(contents: Contents) -> Generator[bytes, None, None]:
         OSError: a file could not be read to its end. After any of them the archive is not whole, and shows it: its
             table of contents is missing.
     """
-    sink = Gathered()
-    with ZipFile(cast("IO[bytes]", sink), "w", ZIP_STORED) as archive:
-        try:
-            for member in contents:
-                if member.opened.is_folder:
-                    status = member.opened.status
-                    archive.mkdir(_info(member.path + "/", status.st_mode, status.st_mtime))
-                else:
-                    yield from _file_blocks(archive, sink, member, contents)
-                if sink.is_full():
-                    yield sink.take()
-            if contents.notes:
-                path, text = contents.note()
-                archive.writestr(_info(path, stat.S_IFREG | 0o644, time.time_ns() / 1e9), text)
-        except BaseException:
-            archive.filelist.clear()  # nobody takes the table of contents any more: do not spend seconds on a large one
-            raise
+    sink, table = Gathered(), _Table()
+    for member in contents:
+        status = member.opened.status
+        data = b"" if member.opened.is_folder else small_body(member, contents.notes)
+        if data is None:
+            yield from _large(sink, table, member, contents)
+        else:
+            entry = entry_of(member.path, status.st_mode, status.st_mtime, is_followed=False)
+            _add(sink, table, entry, data)
+        if sink.is_full:
+            yield sink.take()
+    if contents.notes:
+        path, text = contents.note()
+        entry = entry_of(path, stat.S_IFREG | 0o644, time.time_ns() / 1e9, is_followed=False)
+        _add(sink, table, entry, text)
+    offset = sink.total_bytes
     yield sink.take()
+    yield from map(bytes, table.blocks)
+    yield end(table.count, table.size, offset)
 
 
-def _file_blocks(archive: ZipFile, sink: Gathered, member: Member, contents: Contents) -> Generator[bytes, None, None]:
-    body = body_of(member, contents.notes)
+class _Table:
+    """The table of contents, in blocks."""
+
+    def __init__(self) -> None:
+        self.blocks: list[bytearray] = [bytearray()]
+        self.count = 0
+        self.size = 0
+
+    def add(self, line: bytes) -> None:
+        if len(self.blocks[-1]) >= BLOCK_BYTES:
+            self.blocks.append(bytearray())
+        self.blocks[-1] += line
+        self.count += 1
+        self.size += len(line)
+
+
+def _add(sink: Gathered, table: _Table, entry: Entry, data: bytes) -> None:
+    """An entry that is at hand."""
+    checksum, size = crc32(data), len(data)
+    table.add(listed(entry, size, checksum, sink.total_bytes))
+    sink.write(before(entry, size, checksum))
+    if data:
+        sink.write(data)
+
+
+def _large(sink: Gathered, table: _Table, member: Member, contents: Contents) -> Generator[bytes, None, None]:
+    """A file that is read while it is sent."""
     status = member.opened.status
-    info = _info(member.path, status.st_mode, status.st_mtime)
-    info.file_size = body.size  # from which zipfile chooses zip64
-    with archive.open(info, "w") as entry:
-        for piece in body.pieces:
-            entry.write(piece)
-            if sink.is_full():
-                yield sink.take()
-
-
-def _info(path: str, mode: int, modified: float) -> ZipInfo:
-    """The header of one entry.
-
-    Args:
-        path: with a `/` at its end for a folder.
-        mode: as fstat gives it. What makes programs run as somebody else is not carried.
-        modified: seconds since 1970. Beyond what zip can say (1980 to 2107), the nearest it can.
-    """
-    shown = min(max(modified, _FIRST_SECOND), _LAST_SECOND)
-    date = time.localtime(shown)
-    info = ZipInfo(path, (date.tm_year, date.tm_mon, date.tm_mday, date.tm_hour, date.tm_min, date.tm_sec))
-    info.create_system = _UNIX
-    info.CRC = 0
-    info.external_attr = (mode & ~0o7000) << 16 | (_IS_FOLDER if stat.S_ISDIR(mode) else 0)
-    if -(2**31) <= modified < 2**31:
-        info.extra = _UNIX_TIME.pack(0x5455, 5, 1, int(modified // 1))
-    return info
+    size, checksum, offset = status.st_size, 0, sink.total_bytes
+    entry = entry_of(member.path, status.st_mode, status.st_mtime, is_followed=True)
+    sink.write(before(entry, size, 0))
+    yield sink.take()  # alone, so that the pieces need not be copied
+    for piece in pieces_of(member, contents.notes):
+        checksum = crc32(piece, checksum)
+        yield piece
+    sink.skip(size)
+    sink.write(after(size, checksum))
+    table.add(listed(entry, size, checksum, offset))
