@@ -26,7 +26,7 @@ PURE_MODULES = (
     "lanline.link.blocking",
     "lanline.link.datagrams.sendertable",
 )
-SLOW_TO_LOAD = ("asyncio", "uvloop", "ssl", "cryptography", "rich")
+SLOW_TO_LOAD = ("asyncio", "uvloop", "ssl", "cryptography", "rich", "aiohttp", "segno")
 
 
 def violations(files: Collection[PythonFile]) -> Iterator[str]:
@@ -73,6 +73,7 @@ def _loaded_by(statement: str) -> set[str]:
         "lanline.ui.words.ask",
         "lanline.services.talk.words",
         "lanline.services.shout.words",
+        "lanline.services.share.words",
     ],
 )
 def test_what_a_quick_word_imports_is_quick_to_load(module: str) -> None:

@@ -27,7 +27,7 @@ WORDS: dict[str, str] = {
 GROUPS: dict[str, tuple[str, ...]] = {
     "this machine": ("init", "join", "up", "down", "status", "leave"),
     "the room": ("who", "invite", "members", "unlock", "backup", "audit"),
-    "plain sockets, no room": ("serve", "ask", "talk", "shout"),
+    "plain sockets, no room": ("serve", "ask", "talk", "shout", "share"),
 }
 """How help shows them. A group may name words of services; words of services that no group names are a group of their
 own."""

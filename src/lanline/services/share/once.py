@@ -1,0 +1,136 @@
+"""One file, one complete download, then gone: who may take it, and when it has been taken.
+
+It stands around the site. Rules (decision 104):
+
+- One visitor at a time, told apart by address: else two could have all of it in the same moment. Others hear 503
+  meanwhile, and may come again, for whoever breaks off has not taken it.
+- It is taken when that visitor's system has confirmed every byte, in one answer or in ranges: a download that was cut
+  and goes on, or one over eight connections, counts as one. A file that has changed in between counts anew.
+- What is asked for in several ranges at once is answered and does not count: no downloading program does that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Final
+
+from aiohttp import web
+
+from lanline.http.refusal import Refusal
+from lanline.services.share.delivery import deliver
+from lanline.services.share.target import target_of
+
+if TYPE_CHECKING:
+    from lanline.beneath.names import Names
+
+Site = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+
+_PART: Final = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
+_RETRY_AFTER: Final = 5
+_CLAIM: Final = "lanline.claim"
+
+
+class Once:
+    """Lets one visitor take one file.
+
+    Args:
+        names: of the file.
+    """
+
+    def __init__(self, names: Names) -> None:
+        self._names = names
+        self._holder = ""
+        self._under_way = 0
+        self._parts = Parts()
+        self._tag: str | None = None
+        self.taken_by: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        """The address of whoever has all of it, once somebody does."""
+
+    def guard(self, request: web.BaseRequest) -> None:
+        """For the site, behind the other guards: takes hold of the file for this visitor.
+
+        Raises:
+            Refusal: 410 when it is gone, 503 while another visitor takes it.
+        """
+        if request.method != "GET" or target_of(request.raw_path).names != self._names:
+            return
+        visitor = request.remote or ""
+        if self.taken_by.done() and visitor != self.taken_by.result():
+            raise Refusal(410, "This was shared for one download, and somebody has it.")
+        if self._under_way and visitor != self._holder:
+            text = "This is shared for one download, and somebody takes it just now."
+            raise Refusal(503, text, headers={"Retry-After": str(_RETRY_AFTER)})
+        if visitor != self._holder:
+            self._holder, self._parts = visitor, Parts()
+        self._under_way += 1
+        request[_CLAIM] = True
+
+    def around(self, site: Site) -> Site:
+        """The same site, watched: who has asked for the file, and whether it has arrived."""
+
+        async def watched(request: web.BaseRequest) -> web.StreamResponse:
+            try:
+                response = await site(request)
+                if _CLAIM in request:
+                    await self._deliver(request, response)
+                return response
+            finally:
+                if _CLAIM in request:
+                    self._under_way -= 1
+
+        return watched
+
+    async def _deliver(self, request: web.BaseRequest, response: web.StreamResponse) -> None:
+        part = _part_of(response)
+        if part is None:
+            return
+        await deliver(request, response)
+        begin, end, size = part
+        tag = response.headers.get("ETag")
+        if tag != self._tag:
+            self._parts, self._tag = Parts(), tag
+        self._parts.add(begin, end)
+        if self._parts.cover(size) and not self.taken_by.done():
+            self.taken_by.set_result(request.remote or "")
+
+
+class Parts:
+    """Which bytes of a file have arrived: stretches that do not touch, in order. At most 4,096 are kept; beyond it
+    the smallest are dropped, and the file only counts once they came again."""
+
+    MOST: Final = 4096
+
+    def __init__(self) -> None:
+        self._stretches: list[tuple[int, int]] = []
+
+    def add(self, begin: int, end: int) -> None:
+        """Bytes `begin` up to `end`, which is not among them, are there."""
+        if begin >= end:
+            return
+        kept: list[tuple[int, int]] = []
+        for one in self._stretches:
+            if one[1] < begin or one[0] > end:
+                kept.append(one)
+            else:
+                begin, end = min(begin, one[0]), max(end, one[1])
+        kept.append((begin, end))
+        if len(kept) > self.MOST:
+            kept.remove(min(kept, key=lambda one: one[1] - one[0]))
+        self._stretches = sorted(kept)
+
+    def cover(self, size: int) -> bool:
+        """Whether all of a file of this size is there; of an empty one it always is."""
+        return size == 0 or self._stretches == [(0, size)]
+
+
+def _part_of(response: web.StreamResponse) -> tuple[int, int, int] | None:
+    """Which bytes an answer carries, and of how many; None where it is no such answer."""
+    if response.status == 200 and response.content_length is not None:
+        return 0, response.content_length, response.content_length
+    match = _PART.fullmatch(response.headers.get("Content-Range", ""))
+    if response.status != 206 or match is None:
+        return None
+    first, last, size = map(int, match.groups())
+    return first, last + 1, size
