@@ -102,7 +102,8 @@ export class Preview {
     if (kind === "pdf") {
       return navigator.pdfViewerEnabled ? make("iframe", { src: entry.href, title: label }) : this.#card(entry, say("no_preview"));
     }
-    return make(kind, { src: entry.href, controls: true, preload: "metadata", "aria-label": label, error: failed });
+    const player = make(kind, { src: entry.href, controls: true, preload: "metadata", "aria-label": label, error: failed });
+    return kind === "audio" ? make("div", { class: "card" }, icon("audio"), player) : player;
   }
 
   #card(entry, text) {

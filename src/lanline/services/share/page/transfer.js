@@ -66,13 +66,14 @@ function hash_in(answer) {
   return found ? Array.from(atob(found[1]), (char) => char.charCodeAt(0).toString(16).padStart(2, "0")).join("") : "";
 }
 
+const ASKS_HASH = { "Want-Repr-Digest": "sha-256=10" };
 const fresh = (replaces) => (replaces ? {} : { "If-None-Match": "*" });
 
 /** Sends a small file. `upload`: {file, target, replaces, on_sent(bytes), signal}. Gives the server's hash, or "". */
 export async function send_small({ file, target, replaces, on_sent, signal }) {
   const body = await bytes_of(file, 0, file.size);
   const answer = await request("PUT", target, {
-    headers: { ...fresh(replaces), ...(await digest_of(body)), "Content-Type": "application/octet-stream" },
+    headers: { ...fresh(replaces), ...(await digest_of(body)), ...ASKS_HASH, "Content-Type": "application/octet-stream" },
     body,
     on_progress: on_sent,
     signal,
@@ -113,7 +114,7 @@ async function taken_up(key, { file, signal }) {
 
 async function begun(key, { file, target, replaces, signal }) {
   const answer = await request("POST", target, {
-    headers: { ...fresh(replaces), "Upload-Complete": "?0", "Upload-Length": String(file.size) },
+    headers: { ...fresh(replaces), ...ASKS_HASH, "Upload-Complete": "?0", "Upload-Length": String(file.size) },
     signal,
   });
   const place = answer.header("Location");
@@ -164,6 +165,7 @@ function append(url, chunk, is_last, { on_sent, signal }) {
   return request("PATCH", url, {
     headers: {
       ...chunk.digest,
+      ...ASKS_HASH,
       "Content-Type": "application/partial-upload",
       "Upload-Offset": String(chunk.start),
       "Upload-Complete": is_last ? "?1" : "?0",
