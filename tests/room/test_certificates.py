@@ -206,6 +206,20 @@ def test_both_certificates_come_back_from_their_files() -> None:
     assert certificates.node_of(node, authority) == "pc7"
 
 
+def test_a_certificate_whose_signature_claims_fewer_bits_is_not_what_was_written() -> None:
+    while True:  # until the last bit of the signature is zero, without which no library takes the claim
+        made = found()
+        signature = made.node.signature
+        if signature[-1] % 2 == 0:
+            break
+    der = made.node.public_bytes(Encoding.DER)
+    claiming = der[: -len(signature) - 1] + b"\x01" + signature
+    assert x509.load_der_x509_certificate(claiming).signature == signature
+    data = x509.load_der_x509_certificate(claiming).public_bytes(Encoding.PEM)
+    with pytest.raises(StateDamaged, match="is not what was written"):
+        certificates.parse_node_certificate(data, made.authority)
+
+
 def test_a_certificate_of_another_room_is_refused() -> None:
     with pytest.raises(StateDamaged, match="not signed by this room"):
         certificates.parse_node_certificate(certificates.certificate_pem(found().node), the_room().authority)

@@ -277,12 +277,20 @@ def _parse(data: bytes, what: str) -> Certificate:
             # What the library only warns of, such as a serial number below 1, no certificate of ours has.
             warnings.simplefilter("error", CryptographyDeprecationWarning)
             certificate = x509.load_pem_x509_certificate(data[: MAX_CERTIFICATE_BYTES + 1])
-        same = certificate_pem(certificate) == data
+        same = certificate_pem(certificate) == data and _has_whole_signature(certificate)
     except _library_errors() as error:
         raise StateDamaged(f"the {what} cannot be read") from error
     if not same:
         raise StateDamaged(f"the {what} is not what was written")
     return certificate
+
+
+def _has_whole_signature(certificate: Certificate) -> bool:
+    """Whether the signature is a bit string of whole bytes, at the end. The library also takes one that says that some
+    of its last bits, if they are zero, are none: the only byte that the signature itself does not cover."""
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    return certificate.public_bytes(Encoding.DER).endswith(b"\x00" + certificate.signature)
 
 
 def _begin(public_key: PublicKey, *, days: int, now: datetime | None) -> CertificateBuilder:
