@@ -276,6 +276,7 @@ def test_every_error_of_a_bad_network_is_one_of_ours(run: Run, seed: int) -> Non
                     with pytest.raises(LanlineError):
                         await node.link_to("hub-1")
                 proxy.faults = Faults()
+                await room.wait_together()
                 assert (await node.link_to("hub-1")).is_open
                 await room.stop("pc2")
 
