@@ -69,10 +69,14 @@ async def send_bytes_of(response: web.StreamResponse, fd: int, offset: int, coun
         sock = _bare_socket(connection.transport)
         if sock is not None:
             await _drain_all(connection)
-            sent = await _FileSending(connection, sock, fd, offset, count).finished()
-            writer.output_size += sent
-            if writer.length is not None:
-                writer.length -= sent
+            sending = _FileSending(connection, sock, fd, offset, count)
+            try:
+                await sending.finished()
+            finally:  # also of an answer that was cut off it is counted how much went out
+                sent = sending.sent
+                writer.output_size += sent
+                if writer.length is not None:
+                    writer.length -= sent
     while sent < count:
         piece = _read_at(fd, min(_READ_BYTES, count - sent), offset + sent)
         if not piece:
@@ -90,19 +94,20 @@ class _FileSending:
         fd, offset, count: as for `send_bytes_of`.
     """
 
-    __slots__ = ("_connection", "_fd", "_left", "_offset", "_out", "_sent", "_waiter")
+    __slots__ = ("_connection", "_fd", "_left", "_offset", "_out", "_waiter", "sent")
 
     def __init__(self, connection: Connection, sock: int, fd: int, offset: int, count: int) -> None:
         self._connection = connection
         self._fd = fd
         self._offset = offset
         self._left = count
-        self._sent = 0
+        self.sent = 0
         self._out = os.dup(sock)
         self._waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-    async def finished(self) -> int:
-        """Sends until all is sent. Returns how much was: less than `count` where sendfile(2) does not serve this file.
+    async def finished(self) -> None:
+        """Sends until all is sent; `sent` tells how much was: less than `count` where sendfile(2) does not serve this
+        file.
 
         Raises:
             ConnectionError: as for `send_bytes_of`.
@@ -120,7 +125,6 @@ class _FileSending:
         finally:
             connection.sending = None
             os.close(self._out)
-        return self._sent
 
     def _send_some(self) -> None:
         if self._waiter.done():
@@ -144,7 +148,7 @@ class _FileSending:
         self._connection.moved()
         self._offset += sent
         self._left -= sent
-        self._sent += sent
+        self.sent += sent
         if self._left == 0:
             self._waiter.set_result(None)
 
