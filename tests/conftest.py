@@ -8,6 +8,7 @@ Environment: LANLINE_SEED (a number, or `random`) reseeds the run; without it ev
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import secrets
@@ -101,8 +102,14 @@ def _children() -> set[int]:
         os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
     except ChildProcessError:
         return set()
-    lists = (task.joinpath("children") for task in Path("/proc/self/task").iterdir())
-    return {int(pid) for each in lists if each.exists() for pid in each.read_text().split()}
+    return {int(pid) for task in Path("/proc/self/task").iterdir() for pid in _children_of(task)}
+
+
+def _children_of(task: Path) -> list[str]:
+    """The children of one thread; none once it has ended."""
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        return task.joinpath("children").read_text().split()
+    return []
 
 
 def _end(pid: int) -> str:
