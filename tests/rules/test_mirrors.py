@@ -22,6 +22,8 @@ UNTESTED: dict[str, str] = {
 SUITES: dict[str, str] = {
     "framing/test_conformance": "one suite that every framing passes",
     "transport/test_conformance": "one suite that every transport passes",
+    "services/share/test_fuzz": "hostile requests against a whole share",
+    "services/share/test_statuses": "every status that a whole share answers with",
 }
 """Test files about more than one module, and what about."""
 
