@@ -6,7 +6,6 @@ Rule: a fault is told to the owner once, with its traceback, and to the peer as 
 
 from __future__ import annotations
 
-import errno
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Final, NamedTuple
@@ -15,14 +14,12 @@ from aiohttp import web
 
 from lanline.clean import clean
 from lanline.http.exchange import CUT_OFF, Request
-from lanline.http.refusal import Refusal, answer_of
+from lanline.http.refusal import Refusal, answer_of, refusal_of_system
 
 Site = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 """Answers one request: returns a response, begun or not, or raises `Refusal`."""
 
 _LOG: Final = logging.getLogger("lanline.http")
-
-_SHORTAGES: Final = (errno.EMFILE, errno.ENFILE)
 
 
 class Outcome(NamedTuple):
@@ -38,21 +35,26 @@ class Outcome(NamedTuple):
     """Whether another request may follow."""
 
 
+GONE: Final = Outcome(CUT_OFF, is_whole=False, keeps_alive=False)
+"""The peer is gone."""
+
+
 async def answer(request: Request, site: Site) -> Outcome:
     """Lets the site answer."""
-    expected = request.headers.get("Expect")
-    if expected is not None and expected.lower() != "100-continue":
-        return await refuse(request, Refusal(417, "the only expectation met here is 100-continue"))
     try:
+        _check_framing(request)
         return await _deliver(request, await site(request))
     except Refusal as refusal:
+        if refusal.status == 500:
+            _tell_owner(request, refusal)
         return await refuse(request, refusal)
     except ConnectionError:
-        return Outcome(CUT_OFF, is_whole=False, keeps_alive=False)
+        return GONE
     except Exception as error:
-        if isinstance(error, OSError) and error.errno in _SHORTAGES:
-            return await refuse(request, Refusal(503, "too many files are open here", headers={"Retry-After": "5"}))
-        _LOG.error("%s %s failed", request.method, clean(request.path_qs), exc_info=error)
+        shortage = refusal_of_system(error)
+        if shortage is not None:
+            return await refuse(request, shortage)
+        _tell_owner(request, error)
         return await refuse(request, Refusal(500, "this server made a mistake; its owner has been told"))
 
 
@@ -63,10 +65,28 @@ async def refuse(request: Request, refusal: Refusal) -> Outcome:
     try:
         return await _deliver(request, answer_of(refusal, request))
     except ConnectionError:
-        return Outcome(CUT_OFF, is_whole=False, keeps_alive=False)
+        return GONE
 
 
 async def _deliver(request: Request, response: web.StreamResponse) -> Outcome:
     await response.prepare(request)
     await response.write_eof()
     return Outcome(response.status, is_whole=True, keeps_alive=bool(response.keep_alive))
+
+
+def _check_framing(request: Request) -> None:
+    """What aiohttp leaves open.
+
+    Raises:
+        Refusal: 417 for an expectation other than the one there is, 501 for a body in a transfer coding beside chunked.
+    """
+    expected = request.headers.get("Expect")
+    if expected is not None and expected.lower() != "100-continue":
+        raise Refusal(417, "the only expectation met here is 100-continue")
+    coding = request.headers.get("Transfer-Encoding")
+    if coding is not None and coding.lower() != "chunked":
+        raise Refusal(501, "the only transfer coding known here is chunked")
+
+
+def _tell_owner(request: Request, error: Exception) -> None:
+    _LOG.error("%s %s failed", request.method, clean(request.raw_path), exc_info=error)

@@ -16,11 +16,16 @@ from aiohttp.http_exceptions import BadHttpMethod, HttpProcessingError, InvalidU
 from lanline.http.limits import HttpLimits
 from lanline.http.refusal import Refusal
 
-_METHOD: Final = re.compile(rb"[\r\n]*[!#$%&'*+.^_`|~0-9A-Za-z-]{1,32}(?: [^\r\n]*(?: HTTP/1\.[01])?(?:\r?\n|$)|$)")
+_METHOD: Final = re.compile(
+    rb"[\r\n]*[!#$%&'*+.^_`|~0-9A-Za-z-]{1,32}(?:\Z| [^ \r\n]*(?:\Z| (?:HTTP/1\.[01]\r?\n|[HTP/1.0]*\Z)))"
+)
 """A token (RFC 9110 section 5.6.2) and, as far as it has come, the rest of a request line."""
 
 _TLS: Final = re.compile(rb"\x16\x03")
 """How a TLS handshake begins (RFC 8446 section 5.1)."""
+
+_ALWAYS: Final = "GET, HEAD, OPTIONS"
+"""Methods that every site answers for whatever is there. What else one answers, its own 405 and OPTIONS say."""
 
 
 def refusal_of_parser(error: HttpProcessingError, begun: bytes, limits: HttpLimits) -> Refusal:
@@ -38,7 +43,7 @@ def refusal_of_parser(error: HttpProcessingError, begun: bytes, limits: HttpLimi
         if _TLS.match(begun):
             return Refusal(400, "this port speaks plain HTTP, and TLS was spoken: use http:// in the address")
         if _METHOD.match(begun):
-            return Refusal(501, "this server does not know the method")
+            return Refusal(501, "this server does not know the method", headers={"Allow": _ALWAYS})
     if isinstance(error, InvalidURLError):
         return Refusal(400, "the target of the request is malformed")
     text = str(error.args[0]) if error.args else ""

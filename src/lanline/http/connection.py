@@ -18,20 +18,22 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Sequence
 from time import monotonic
-from typing import Any, Final, cast
+from typing import Any, cast
 
 from aiohttp import web
-from aiohttp.http import HttpVersion11, RawRequestMessage, StreamWriter
+from aiohttp.http import HttpVersion10, HttpVersion11, RawRequestMessage, StreamWriter
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 from aiohttp.web_protocol import RequestHandler
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
-from lanline.http.answering import Outcome, answer, refuse
+from lanline.http.answering import GONE, Outcome, answer, refuse
 from lanline.http.badrequest import header_too_large, refusal_of_parser
 from lanline.http.exchange import Exchange, Request
+from lanline.http.gauge import Gauge
 from lanline.http.house import House
 from lanline.http.limits import HttpLimits
 from lanline.http.refusal import Refusal
@@ -40,9 +42,6 @@ from lanline.transport.base import Arrival
 IDLE, HEADER, BUSY, LINGERING, CLOSING = range(5)
 """IDLE: no byte of a request is here. HEADER: one has begun. BUSY: requests are being answered. LINGERING: the last
 answer is written, what still comes is thrown away. CLOSING: nothing is read, what is written goes out."""
-
-_FIRST_BYTES: Final = 64
-"""Of a header that comes in pieces: enough to tell an unknown method."""
 
 _Message = tuple[RawRequestMessage | Refusal, StreamReader]
 """A request with its body; or what to say instead, where none could be read."""
@@ -68,8 +67,9 @@ class Connection(RequestHandler):
         "taken_at",
         "task",
         "_arrival",
-        "_began_with",
+        "_gauge",
         "_held_back",
+        "_is_cut",
         "_house",
         "_is_deaf",
         "_is_half_closed",
@@ -81,7 +81,6 @@ class Connection(RequestHandler):
         "_peer",
         "_queue",
         "_since",
-        "_unjudged_bytes",
     )
 
     def __init__(self, house: House, arrival: Arrival) -> None:
@@ -108,9 +107,9 @@ class Connection(RequestHandler):
         self._queue: deque[_Message] = cast(Any, self._messages)  # aiohttp's own, whose length it looks at
         self._latest: StreamReader = EMPTY_PAYLOAD
         self._lingered: asyncio.Future[None] | None = None
-        self._began_with = b""
-        self._unjudged_bytes = self._held_back = 0
-        self._is_deaf = self._is_half_closed = self._is_last = self._is_over = self._is_surplus = False
+        self._gauge = Gauge(limits.max_header_bytes)
+        self._held_back = 0
+        self._is_cut = self._is_deaf = self._is_half_closed = self._is_last = self._is_over = self._is_surplus = False
 
     # What the transport calls
 
@@ -146,17 +145,17 @@ class Connection(RequestHandler):
         was_body = not self._latest.is_eof()
         try:
             messages, is_upgraded, tail = self._parser.feed_data(data)
-            while is_upgraded and messages[-1][0].method != "CONNECT":
+            while is_upgraded and not (messages and messages[-1][0].method == "CONNECT"):
                 # A server may ignore an upgrade (RFC 9110 section 7.8): what follows is the next request.
                 self._parser.set_upgraded(False)
                 more, is_upgraded, tail = self._parser.feed_data(tail)
                 messages = [*messages, *more]
         except HttpProcessingError as error:
-            begun = b"" if was_body else (self._began_with + data[:_FIRST_BYTES])[:_FIRST_BYTES]
+            begun = b"" if was_body else self._gauge.first_bytes(data)
             self._take_last(refusal_of_parser(error, begun, self._house.limits))
             return
         if messages:
-            self._take(self._judged(cast("list[_Message]", list(messages)), len(data)))
+            self._take(self._judged(messages, len(data)))
             if is_upgraded:
                 self._is_deaf = True  # CONNECT: what follows is no HTTP
         elif not was_body and data:
@@ -198,21 +197,22 @@ class Connection(RequestHandler):
             self._waiter.set_result(None)
 
     def cut(self) -> None:
-        """Ends the connection at once."""
-        if self.transport is not None:
+        """Ends the connection at once. What was written and not sent is lost."""
+        if self.transport is not None and not self._is_cut:
+            self._is_cut = True
             self.transport.abort()
 
     def _check_taken(self, now: float) -> None:
         """Cuts off a peer that takes nothing of what is written to it."""
         transport = self.transport
-        if transport is None:
+        if transport is None or self._is_cut:
             return
         is_waiting = self.sending is not None and not self.sending.done()
         held_back = transport.get_write_buffer_size()
         if (held_back == 0 and not is_waiting) or held_back != self._held_back:
             self._held_back, self.taken_at = held_back, now
         elif now - self.taken_at >= self._house.limits.stall:
-            transport.abort()
+            self.cut()
 
     # What answering, reading and sending ask
 
@@ -232,7 +232,8 @@ class Connection(RequestHandler):
         it has not been sent: it may then send the body, or leave it out, and nobody can tell which (RFC 9110 section
         10.1.1).
         """
-        if self._is_last or self._is_half_closed or self._is_deaf or request.method == "CONNECT":
+        hears_more = not self._is_half_closed and not self._is_deaf
+        if self._is_last or request.method == "CONNECT" or not (hears_more or self._queue):
             return True
         body = request.content
         if body.is_eof():
@@ -242,30 +243,23 @@ class Connection(RequestHandler):
         length = request.content_length
         return length is None or length - body.total_bytes > self._house.limits.max_rest_bytes
 
-    # Judging headers
+    # Taking requests in
 
-    def _judged(self, messages: list[_Message], arrived_bytes: int) -> list[_Message]:
-        """The same messages; those with too large a header, which no field of it was alone, as refusals."""
-        limit = self._house.limits.max_header_bytes
-        is_suspect = self._unjudged_bytes + arrived_bytes > limit
-        self._unjudged_bytes, self._began_with = 0, b""
-        if is_suspect:
-            for index, (message, _) in enumerate(messages):
-                if not isinstance(message, Refusal) and _header_bytes(message) > limit:
-                    self._is_deaf = True
-                    return [*messages[:index], (header_too_large(self._house.limits), EMPTY_PAYLOAD)]
-        return messages
+    def _judged(self, messages: Sequence[tuple[RawRequestMessage, StreamReader]], arrived_bytes: int) -> list[_Message]:
+        """The same messages, up to the first whose header is too large: that one is refused."""
+        judged: list[_Message] = list(messages)
+        if self._gauge.finish(arrived_bytes):
+            place = self._gauge.too_large_of(message for message, _ in messages)
+            if place is not None:
+                self._is_deaf = True
+                judged[place:] = [(header_too_large(self._house.limits), EMPTY_PAYLOAD)]
+        return judged
 
     def _judge_part(self, data: bytes) -> None:
-        """Counts a header that is not whole yet."""
-        if not self._unjudged_bytes and not data.strip(b"\r\n"):
-            return  # empty lines before a request count for nothing (RFC 9112 section 2.2)
-        self._unjudged_bytes += len(data)
-        if len(self._began_with) < _FIRST_BYTES:
-            self._began_with = (self._began_with + data[:_FIRST_BYTES])[:_FIRST_BYTES]
-        if self.phase == IDLE:
+        self._gauge.add(data)
+        if self.phase == IDLE and self._gauge.has_begun:
             self.phase, self._since = HEADER, self._loop.time()
-        if self._unjudged_bytes > self._house.limits.max_header_bytes:
+        if self._gauge.is_too_large:
             self._take_last(header_too_large(self._house.limits))
 
     def _take(self, messages: list[_Message]) -> None:
@@ -306,7 +300,7 @@ class Connection(RequestHandler):
     async def _wait_request(self) -> bool:
         """Waits for a request; False when there will be none."""
         if not self._queue and not self._is_last and not self._is_half_closed:
-            self.phase = HEADER if self._unjudged_bytes else IDLE
+            self.phase = HEADER if self._gauge.has_begun else IDLE
             self._since = self._loop.time()
             if not self._is_surplus:
                 self._house.rests(self)
@@ -318,28 +312,45 @@ class Connection(RequestHandler):
         return bool(self._queue)
 
     async def _exchange(self, message: RawRequestMessage | Refusal, body: StreamReader) -> bool:
-        """Answers one request, tells the house of it. Returns whether the connection can carry another."""
-        refusal = message if isinstance(message, Refusal) else None
-        head = _unreadable() if isinstance(message, Refusal) else message
+        """Answers one request and tells the house of it. Returns whether the connection can carry another."""
+        if not isinstance(message, Refusal) and message.version not in (HttpVersion10, HttpVersion11):
+            message = Refusal(505, "this server speaks HTTP/1.1 and HTTP/1.0")  # aiohttp would answer as HTTP/2.0
+        head, refusal = (_unreadable(), message) if isinstance(message, Refusal) else (message, self._crowded())
         began = monotonic()
         writer = StreamWriter(self, self._loop)
         request = Request(head, body, self, writer, cast(Any, self.task), self._loop)
-        if refusal is None and self._is_surplus and self._house.is_full:
-            after = str(self._house.limits.retry_after)
-            refusal = Refusal(503, "too many connections at once: try again later", headers={"Retry-After": after})
-            self._is_last = True
-        if refusal is not None:
-            outcome = await refuse(request, refusal)
-        else:
-            outcome = await answer(request, self._house.site)
-        if self._house.heard is not None:
-            taken = monotonic() - began
-            named = head.headers.get("User-Agent", "")
-            sent, received = writer.output_size, body.total_bytes
-            self._house.heard(
-                Exchange(self._peer, head.method, head.path, outcome.status, sent, received, taken, request.user, named)
-            )
+        outcome = GONE
+        try:
+            if refusal is not None:
+                outcome = await refuse(request, refusal)
+            else:
+                outcome = await answer(request, self._house.site)
+        finally:
+            if self._house.heard is not None:
+                seconds, named = monotonic() - began, head.headers.get("User-Agent", "")
+                sent, received = writer.output_size, body.total_bytes
+                self._house.heard(
+                    Exchange(
+                        self._peer,
+                        head.method,
+                        head.path,
+                        outcome.status,
+                        sent,
+                        received,
+                        seconds,
+                        request.user,
+                        named,
+                    )
+                )
         return await self._settle(outcome, body)
+
+    def _crowded(self) -> Refusal | None:
+        """What a connection beyond the limit is told, unless others have left meanwhile."""
+        if not self._is_surplus or not self._house.is_full:
+            return None
+        self._is_last = True
+        after = str(self._house.limits.retry_after)
+        return Refusal(503, "there are too many connections: try again later", headers={"Retry-After": after})
 
     async def _settle(self, outcome: Outcome, body: StreamReader) -> bool:
         """What is left of a request once it is answered: its unread body, and the connection."""
@@ -348,7 +359,7 @@ class Connection(RequestHandler):
             return False
         if outcome.keeps_alive and not self._is_last and (body.is_eof() or await self._read_away(body)):
             return True
-        if self._is_deaf or self._queue or self._unjudged_bytes or not body.is_eof():
+        if self._is_deaf or self._queue or self._gauge.has_begun or not body.is_eof():
             await self._linger()
         return False
 
@@ -369,7 +380,7 @@ class Connection(RequestHandler):
         (RFC 9112 section 9.6).
         """
         transport = self.transport
-        if transport is None or self._is_half_closed:
+        if transport is None or transport.is_closing() or self._is_half_closed:
             return
         self._is_deaf, self.phase, self._since = True, LINGERING, self._loop.time()
         self._lingered = self._loop.create_future()
@@ -383,14 +394,9 @@ class Connection(RequestHandler):
         self._queue.clear()
         if self.transport is None:
             self._house.forget(self)
-        else:
+        elif not self._is_cut:
             self.transport.close()
 
     def __repr__(self) -> str:
         phase = ("IDLE", "HEADER", "BUSY", "LINGERING", "CLOSING")[self.phase]
         return f"<Connection {self._peer} {phase}{' surplus' if self._is_surplus else ''}>"
-
-
-def _header_bytes(message: RawRequestMessage) -> int:
-    fields = sum(len(name) + len(value) + 4 for name, value in message.raw_headers)
-    return len(message.method) + len(message.path) + 12 + fields

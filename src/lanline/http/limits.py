@@ -43,7 +43,7 @@ class HttpLimits(NamedTuple):
     idle: float = 75.0
     """A connection without a request is closed silently after this; browsers close after 60 to 300 s."""
 
-    linger: float = 10.0
+    linger: float = 30.0
     """How long the rest of a refused body is read and thrown away, so that the refusal is not lost to a reset."""
 
     max_rest_bytes: int = 256 * KiB

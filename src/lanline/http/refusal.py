@@ -8,32 +8,47 @@ Sources: RFC 9110 section 15 (statuses), RFC 9457 (application/problem+json).
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from aiohttp import web
 
-from lanline import errors
-
-if TYPE_CHECKING:
-    from lanline.errors import FileError
+from lanline.errors import (
+    DiskFull,
+    FileChanged,
+    FileError,
+    FileMissing,
+    FolderGone,
+    LeadsOutside,
+    NameRefused,
+    NoAccess,
+    NotAFile,
+    NotEmpty,
+    ParentMissing,
+    TakenAlready,
+)
 
 _NO_HEADERS: Final[Mapping[str, str]] = {}
 
-_STATUS_OF: Final[tuple[tuple[str, int], ...]] = (
-    ("NameRefused", 400),
-    ("FileMissing", 404),
-    ("FolderGone", 404),
-    ("LeadsOutside", 403),
-    ("NoAccess", 403),
-    ("NotAFile", 403),
-    ("ParentMissing", 409),
-    ("TakenAlready", 409),
-    ("NotEmpty", 409),
-    ("DiskFull", 507),
+_STATUS_OF: Final[tuple[tuple[type[FileError], int], ...]] = (
+    (NameRefused, 400),
+    (FileMissing, 404),
+    (FolderGone, 404),
+    (LeadsOutside, 403),
+    (NoAccess, 403),
+    (NotAFile, 403),
+    (ParentMissing, 409),
+    (TakenAlready, 409),
+    (NotEmpty, 409),
+    (FileChanged, 409),
+    (DiskFull, 507),
 )
+
+_TITLES: Final = {413: "Content Too Large", 422: "Unprocessable Content"}
+"""Where RFC 9110 renamed what Python's table still calls by the older name."""
 
 
 class Refusal(Exception):
@@ -53,11 +68,21 @@ class Refusal(Exception):
 
 
 def refusal_of(error: FileError) -> Refusal:
-    """The refusal that an error of the shared folder becomes; its sentence says no path of this machine."""
-    for name, status in _STATUS_OF:
-        if isinstance(error, getattr(errors, name)):
+    """The refusal that an error of a shared folder becomes.
+
+    503 where this process or machine has no descriptor left; 500 for whatever else the system failed at.
+    """
+    for kind, status in _STATUS_OF:
+        if isinstance(error, kind):
             return Refusal(status, str(error))
-    return Refusal(500, "the file could not be read or written")
+    return refusal_of_system(error.__cause__) or Refusal(500, "the system failed to read or write")
+
+
+def refusal_of_system(error: BaseException | None) -> Refusal | None:
+    """503 where the system has no descriptor left, None for any other error."""
+    if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
+        return Refusal(503, "too many files are open here: try again later", headers={"Retry-After": "5"})
+    return None
 
 
 def answer_of(refusal: Refusal, request: web.BaseRequest) -> web.Response:
@@ -67,10 +92,11 @@ def answer_of(refusal: Refusal, request: web.BaseRequest) -> web.Response:
         refusal: what to say.
         request: whose Accept field is asked.
     """
+    title = title_of(refusal.status)
     headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", **refusal.headers}
     if not prefers_json(request.headers.get("Accept", "")):
-        return web.Response(status=refusal.status, text=refusal.sentence + "\n", headers=headers)
-    problem = {"title": title_of(refusal.status), "status": refusal.status, "detail": refusal.sentence}
+        return web.Response(status=refusal.status, reason=title, text=refusal.sentence + "\n", headers=headers)
+    problem = {"title": title, "status": refusal.status, "detail": refusal.sentence}
     body = json.dumps(problem, ensure_ascii=False).encode() + b"\n"
     return web.Response(status=refusal.status, body=body, headers=headers, content_type="application/problem+json")
 
@@ -78,7 +104,7 @@ def answer_of(refusal: Refusal, request: web.BaseRequest) -> web.Response:
 def title_of(status: int) -> str:
     """The usual phrase of a status: `Not Found`; for one without a phrase its number."""
     try:
-        return HTTPStatus(status).phrase
+        return _TITLES.get(status) or HTTPStatus(status).phrase
     except ValueError:
         return str(status)
 

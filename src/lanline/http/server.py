@@ -56,6 +56,11 @@ class HttpServer:
         """Where it listens, with real ports in place of 0."""
         return tuple(address for listener in self._listeners for address in listener.addresses)
 
+    @property
+    def connections(self) -> list[Connection]:
+        """Everyone connected now."""
+        return [] if self._house is None else self._house.connections
+
     async def __aenter__(self) -> Self:
         """Listens at every address.
 
@@ -99,7 +104,8 @@ class HttpServer:
             await listener.close()
 
     def __repr__(self) -> str:
-        return f"<HttpServer {', '.join(map(str, self.addresses))}>"
+        where = ", ".join(map(str, self.addresses))
+        return f"<HttpServer {where}: {len(self.connections)} connections>"
 
 
 def _most_connections(limits: HttpLimits) -> int:
