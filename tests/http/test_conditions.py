@@ -1,3 +1,5 @@
+"""Entity tags, dates and the order of conditions, against RFC 9110."""
+
 from __future__ import annotations
 
 import os

@@ -1,3 +1,5 @@
+"""One file as an answer, asked for by real requests: validators, 304, 206, 412, 416."""
+
 from __future__ import annotations
 
 import email

@@ -1,3 +1,5 @@
+"""Which Host and which Origin pass, and that a rebound name does not."""
+
 from __future__ import annotations
 
 import socket

@@ -1,3 +1,5 @@
+"""Range fields against RFC 9110, and that no byte is ever sent twice."""
+
 from __future__ import annotations
 
 import pytest

@@ -1,3 +1,5 @@
+"""That every piece of a share is in its place."""
+
 from __future__ import annotations
 
 from pathlib import Path

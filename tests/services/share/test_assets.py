@@ -1,3 +1,5 @@
+"""The page's own files: all there, typed, tagged."""
+
 from __future__ import annotations
 
 import re

@@ -1,3 +1,5 @@
+"""File names in Content-Disposition: exact, and never more than a name."""
+
 from __future__ import annotations
 
 import re

@@ -1,3 +1,5 @@
+"""Listings as answers: small ones at once, large ones in blocks that hold nobody up."""
+
 from __future__ import annotations
 
 import json

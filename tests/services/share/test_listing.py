@@ -1,3 +1,5 @@
+"""Listings as JSON and as HTML, with hostile names in them."""
+
 from __future__ import annotations
 
 import html.parser

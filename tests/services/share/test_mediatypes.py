@@ -1,3 +1,5 @@
+"""Types by name, and which of them a browser would obey."""
+
 from __future__ import annotations
 
 import mimetypes

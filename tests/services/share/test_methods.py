@@ -1,3 +1,5 @@
+"""The table of methods: what is there and what visitors may do."""
+
 from __future__ import annotations
 
 import pytest

@@ -1,3 +1,5 @@
+"""What visitors can see of a folder, a file or a source."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator

@@ -1,3 +1,5 @@
+"""The site by bare requests: paths, hidden names, links out, Allow, guards, one file, a source."""
+
 from __future__ import annotations
 
 import json

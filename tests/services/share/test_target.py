@@ -1,3 +1,5 @@
+"""Targets are decoded once and nothing in them is mended."""
+
 from __future__ import annotations
 
 import pytest

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from lanline.beneath.names import check_name, is_draft
 from lanline.errors import FileMissing, NameRefused
-from lanline.translation import _
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -133,7 +132,7 @@ class Shared:
             FileError: see `lanline.beneath.Folder.open`.
         """
         if self._folder is None or not self.is_shown(names):
-            raise FileMissing(_("there is nothing by this name"))
+            raise FileMissing("there is nothing by this name")
         return self._folder.open(names)
 
     def check_new(self, names: Names) -> None:
@@ -143,7 +142,7 @@ class Shared:
             NameRefused: one of them is hidden or reserved, or none that every system could hold.
         """
         if not names or not self.is_shown(names):
-            raise NameRefused(_("names that begin with a dot are not taken here"))
+            raise NameRefused("names that begin with a dot are not taken here")
         for name in names:
             check_name(name, is_new=True)
 
@@ -156,7 +155,7 @@ class Shared:
         if self.source is not None and not names:
             return Contents([Item(self.source.name, False, None, self.source.modified_ns)], 0)
         if self._folder is None or not self.is_shown(names):
-            raise FileMissing(_("there is nothing by this name"))
+            raise FileMissing("there is nothing by this name")
         found = self._folder.entries(names)
         items = [_item(entry) for entry in found if self.is_shown((*names, entry.name))]
         # By name they are already, and sorting is stable. Keys that are tuples would hold up the loop far longer.
