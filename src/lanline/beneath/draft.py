@@ -25,8 +25,8 @@ from lanline.beneath.oserrors import file_error
 from lanline.beneath.place import Place, sync
 from lanline.errors import FileMissing, NameRefused, NotAFile, TakenAlready
 
-_RANDOM_BYTES: Final = 12
-"""96 bits: two drafts never meet, and nobody guesses one."""
+_RANDOM_BYTES: Final = 16
+"""128 bits: two drafts never meet, and nobody guesses one; the address of an unfinished upload is made of them."""
 
 
 class Draft:

@@ -40,6 +40,9 @@ def test_a_hasher_tells_the_digest_of_all_it_was_given(algorithm: str) -> None:
     for part in (b"he", b"", b"llo"):
         hasher.update(part)
     assert hasher.value() == (_SHA256 if algorithm == "sha-256" else _SHA512)
+    other = hasher.copy()
+    other.update(b"!")
+    assert other.value() != hasher.value()
     assert read_digest([hasher.field()]) == Digest(algorithm, hasher.value())
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from lanline.services.share.journal import Journal, Mark, Plan, line_of, read_journal
 
-_PLAN = Plan("日本 %\t\n.iso", may_replace=True, algorithm="sha-256", digest="00ff")
+_PLAN = Plan(".lanline-part-00", "日本 %\t\n.iso", may_replace=True, algorithm="sha-256", digest="00ff")
 
 
 def _sha(data: bytes) -> str:

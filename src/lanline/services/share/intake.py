@@ -65,16 +65,25 @@ class Intake:
     async def flush(self) -> None:
         """Writes what is held. Raises as `take`."""
         if self._held:
-            block = self._held[0] if len(self._held) == 1 else b"".join(self._held)
-            self._held.clear()
-            self._held_bytes = 0
+            block = self._block()
             await self._pace.run(lambda: self._put(block))
+
+    def flush_now(self) -> None:
+        """The same within the loop: for the end of something that is being cancelled. Raises as `take`."""
+        if self._held:
+            self._put(self._block())
+
+    def _block(self) -> bytes:
+        block = self._held[0] if len(self._held) == 1 else b"".join(self._held)
+        self._held.clear()
+        self._held_bytes = 0
+        return block
 
     def _put(self, block: bytes) -> None:
         if self.offset >= self._looked_at:
             check_room(self._draft.fd, len(block))
             self._looked_at = self.offset + _LOOK_BYTES
-        for hasher in self._hashers:
-            hasher.update(block)
         self._draft.write(block, self.offset)
         self.offset += len(block)
+        for hasher in self._hashers:  # after the write: of what failed to be written nothing is hashed
+            hasher.update(block)

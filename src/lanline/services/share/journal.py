@@ -32,7 +32,8 @@ class Plan:
     """What shall become of an upload. It never changes.
 
     Args:
-        name: the name that the finished file gets, in the folder in which the journal lies.
+        part: the name of the part file, in the folder in which the journal lies.
+        name: the name that the finished file gets, in the same folder.
         may_replace: whether a file of that name may be replaced.
         may_rename: whether the finished file may get another name where that one was taken meanwhile.
         replaced_tag: the entity tag that the file to be replaced must still have; None for any.
@@ -40,6 +41,7 @@ class Plan:
         digest: what that digest must be, in hexadecimal digits; empty where it is only to be told.
     """
 
+    part: str
     name: str
     may_replace: bool = False
     may_rename: bool = False

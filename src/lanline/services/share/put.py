@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from lanline.services.share.finishing import Finished, Finishing
     from lanline.services.share.pace import Pace
     from lanline.services.share.shared import Shared
+    from lanline.services.share.site import Answer
 
 _DIGEST_FIELDS = ("Content-Digest", "Repr-Digest")
 
@@ -43,16 +44,20 @@ class Puts:
     Args:
         pace: of the disk of the share.
         finishing: gives the names.
+        begin: answers in place of this where the client wants to be able to go on after an interruption.
     """
 
-    def __init__(self, pace: Pace, finishing: Finishing) -> None:
+    def __init__(self, pace: Pace, finishing: Finishing, begin: Answer) -> None:
         self._pace = pace
         self._finishing = finishing
+        self._begin = begin
 
     async def answer(self, request: web.BaseRequest, target: Target, shared: Shared) -> web.StreamResponse:
         """Makes or replaces the file that the target names: 201 or 204. Makes the folder: 201."""
         if target.has_slash:
             return await _make_folder(request, target, shared)
+        if "Upload-Complete" in request.headers:
+            return await self._begin(request, target, shared)
         names, may = target.names, shared.permissions
         refuse_odd_request(request)
         check_conditions(request, shared, names)

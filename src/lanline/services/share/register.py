@@ -1,0 +1,195 @@
+"""The unfinished uploads of one share: found by their address, bounded in number, and removed when nobody comes back.
+
+What is not known here is looked for on the disk, where another process may have left it. When the server starts all of
+the share is walked once, in a thread, for unfinished files; those to which nothing was written for a day are removed,
+also those of PUTs and forms, which a killed server leaves behind. After that only folders in which something was found
+or begun are looked at, every hour.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final, NoReturn
+
+from lanline.beneath.names import DRAFT_PREFIX, check_name, is_draft
+from lanline.errors import FileError, NameRefused
+from lanline.http.refusal import Refusal
+from lanline.services.share.pace import whole
+from lanline.services.share.unfinished import Unfinished, load_upload, remove_draft
+
+if TYPE_CHECKING:
+    from lanline.beneath import Folder, Names
+
+MAX_AGE: Final = 24 * 3600
+"""Seconds that an upload is kept after something last came."""
+
+MAX_UPLOADS: Final = 1_000
+"""Unfinished at once."""
+
+_SWEEP_EVERY: Final = 3600.0
+_RETRY_AFTER: Final = 600
+
+Key = tuple["Names", str]
+"""Where an upload is: the folder of its file, and its token."""
+
+
+def _now() -> float:
+    return datetime.now(UTC).timestamp()
+
+
+class Register:
+    """The unfinished uploads of one share.
+
+    Args:
+        folder: the held folder.
+        now: tells the time, in seconds since 1970.
+    """
+
+    def __init__(self, folder: Folder, *, now: Callable[[], float] = _now) -> None:
+        self._folder = folder
+        self._now = now
+        self._uploads: dict[Key, Unfinished] = {}
+        self._places: set[Names] = set()
+        self._busy: set[Key] = set()
+
+    @property
+    def count(self) -> int:
+        """How many unfinished uploads are known."""
+        return len(self._uploads)
+
+    @property
+    def awaited_bytes(self) -> int:
+        """How many bytes are still to come of all that have said how long they are."""
+        return sum(upload.awaited_bytes for upload in list(self._uploads.values()))
+
+    def check_free(self) -> None:
+        """Passes if one more may be begun. Raises Refusal: 429."""
+        if len(self._uploads) >= MAX_UPLOADS:
+            raise Refusal(
+                429,
+                f"{MAX_UPLOADS} uploads are unfinished here, and no more are begun: finish or cancel some.",
+                headers={"Retry-After": str(_RETRY_AFTER)},
+            )
+
+    def add(self, upload: Unfinished) -> None:
+        """Takes in a new one."""
+        self._uploads[upload.place, upload.token] = upload
+        self._places.add(upload.place)
+
+    def find(self, place: Names, token: str) -> Unfinished | None:
+        """The upload of this address, known or on the disk. May block for a disk. Raises FileError."""
+        upload = self._uploads.get((place, token))
+        if upload is None:
+            upload = load_upload(self._folder, place, token)
+            if upload is not None and self._is_over(upload.touched):
+                upload.remove()
+                return None
+            if upload is not None:
+                upload = self._uploads.setdefault((place, token), upload)
+                self._places.add(place)
+        return upload
+
+    def age_left(self, upload: Unfinished) -> int:
+        """Seconds until an upload is removed if nothing comes."""
+        return max(int(upload.touched + MAX_AGE - self._now()), 0)
+
+    def hold(self, upload: Unfinished) -> None:
+        """Something is under way with it: it does not get too old now."""
+        self._busy.add((upload.place, upload.token))
+
+    def release(self, upload: Unfinished) -> None:
+        """Nothing is under way with it any more."""
+        self._busy.discard((upload.place, upload.token))
+
+    def forget(self, upload: Unfinished) -> None:
+        """It is finished, or gone."""
+        self._uploads.pop((upload.place, upload.token), None)
+
+    async def keep_clean(self) -> NoReturn:
+        """Looks for what is left from earlier, then removes what got too old, every hour, until cancelled."""
+        loop = asyncio.get_running_loop()
+        await whole(loop.run_in_executor(None, self.recover))
+        while True:
+            await asyncio.sleep(_SWEEP_EVERY)
+            await whole(loop.run_in_executor(None, self.sweep))
+
+    def recover(self) -> None:
+        """Walks through all of the share; removes what is too old, and takes in uploads that can go on. Blocks."""
+        waiting: list[Names] = [()]
+        while waiting:
+            place = waiting.pop()
+            waiting += [(*place, name) for name in self._look(place)]
+
+    def sweep(self) -> None:
+        """Removes what got too old where something was found or begun. Blocks."""
+        for place in list(self._places):
+            self._places.discard(place)
+            for _name in self._look(place):
+                pass
+
+    def _look(self, place: Names) -> Iterator[str]:
+        """Looks after the unfinished files of one folder. Yields the names of the folders in it."""
+        try:
+            found, folders = _unfinished_in(self._folder, place)
+        except FileError:
+            return  # gone, or not ours to read: what is in it stays
+        yield from folders
+        for name, modified in found:
+            with suppress(FileError):  # the next look tries again
+                self._look_at(place, name, modified)
+
+    def _look_at(self, place: Names, name: str, modified: float) -> None:
+        token = name.removeprefix(DRAFT_PREFIX)
+        self._places.add(place)
+        busy = {part for key in list(self._busy) if (upload := self._uploads.get(key)) for part in _files_of(upload)}
+        if (place, name) in busy:
+            return
+        if not self._is_over(modified):
+            self.find(place, token)
+            return
+        upload = self._uploads.pop((place, token), None)
+        if upload is not None:
+            upload.remove()
+        remove_draft(self._folder, place, name)
+
+    def _is_over(self, touched: float) -> bool:
+        return self._now() - touched > MAX_AGE
+
+
+def _files_of(upload: Unfinished) -> tuple[tuple[Names, str], ...]:
+    return (upload.place, DRAFT_PREFIX + upload.token), (upload.place, upload.plan.part)
+
+
+def _unfinished_in(folder: Folder, place: Names) -> tuple[list[tuple[str, float]], list[str]]:
+    """The unfinished files of a folder, each with when it was last written to; and the folders in it, links left out.
+
+    Raises:
+        FileError: it cannot be listed.
+    """
+    found, folders = [], []
+    with folder.open(place) as opened:
+        try:
+            with os.scandir(opened.listed) as entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False):
+                        folders.append(entry.name)
+                    elif is_draft(entry.name):
+                        status = entry.stat(follow_symlinks=False)
+                        if stat.S_ISREG(status.st_mode):
+                            found.append((entry.name, status.st_mtime))
+        except OSError as error:
+            raise FileError(f"a folder cannot be listed: {error.strerror}") from error
+    return found, [name for name in folders if _is_named(name)]
+
+
+def _is_named(name: str) -> bool:
+    try:
+        check_name(name)
+    except NameRefused:
+        return False
+    return True
