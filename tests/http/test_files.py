@@ -117,6 +117,21 @@ def test_several_ranges_are_answered_in_parts_in_their_order(path: Path) -> None
     ]
 
 
+def test_large_and_small_parts_follow_one_another_exactly(tmp_path: Path) -> None:
+    path = tmp_path / "huge"
+    path.write_bytes(bytes(range(256)) * 16_384)
+    content = path.read_bytes()
+    spans = [(3_000_000, 3_999_999), (7, 9), (500_000, 2_499_999), (4_194_303, 4_194_303)]
+    with _file(path) as served:
+        reply = served.get("/", Range="bytes=" + ",".join(f"{first}-{last}" for first, last in spans))
+    boundary = reply["Content-Type"].rpartition("=")[2].encode()
+    frames = reply.body.split(b"\r\n--" + boundary)
+    assert [frame.partition(b"\r\n\r\n")[2] for frame in frames[1:-1]] == [
+        content[first : last + 1] for first, last in spans
+    ]
+    assert (frames[0], frames[-1]) == (b"", b"--\r\n") and int(reply["Content-Length"]) == len(reply.body)
+
+
 def test_ranges_that_overlap_are_sent_once_as_one(path: Path) -> None:
     with _file(path) as served:
         reply = served.get("/", Range="bytes=0-99,50-149")
