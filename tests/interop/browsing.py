@@ -25,9 +25,7 @@ from tests.services.share.serving import Served, served
 PATIENCE_MS = 30_000
 """How long something that must happen may take on a busy machine; playwright waits for conditions, not for this."""
 
-_PLACES = (
-    "/usr/bin:/usr/local/bin:/snap/bin"  # not everybody has a browser on the path of tests
-)
+_PLACES = "/usr/bin:/usr/local/bin:/snap/bin"  # not everybody has a browser on the path of tests
 _ARGUMENTS = (
     "--no-sandbox",  # tests run as root in containers
     "--disable-gpu",
@@ -158,7 +156,7 @@ class Visit:
             self.complaints.append(f"console: {message.text}")
 
     def _asked(self, url: str) -> None:
-        if not url.startswith((self.origin + "/", "data:", "blob:", "chrome-extension:")):
+        if not url.startswith((self.origin + "/", "data:", "blob:", "chrome-extension:", "chrome:")):
             self.complaints.append(f"a request left for {url}")
 
     def _dialog(self, dialog: Any) -> None:

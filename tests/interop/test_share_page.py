@@ -177,16 +177,23 @@ def test_of_a_long_text_only_the_beginning_is_fetched(browser: Browser, share: P
     with visit(browser, share) as visitor:
         page = visitor.open()
         page.get_by_role("link", name="long.log", exact=True).click()
-        expect(page.locator("#preview pre .cut")).to_contain_text("Only the first 262 kB of 1.3 MB")
+        expect(page.locator("#preview pre .cut")).to_contain_text("Only the first 262 kB of 1.2 MB")
         assert "bytes=0-262143" in visitor.gate.fields("GET", "Range")
         assert "\ufffd" not in page.locator("#preview pre").inner_text()
 
 
 def test_html_is_shown_as_text_and_opened_by_itself_runs_nothing(browser: Browser, share: Path) -> None:
     (share / "evil.html").write_text(HTML)
-    (share / "evil.svg").write_text(f'<svg xmlns="http://www.w3.org/2000/svg" onload="document.title=\'ran\'">{HTML}</svg>')
+    (share / "evil.svg").write_text(
+        f'<svg xmlns="http://www.w3.org/2000/svg" onload="document.title=\'ran\'">{HTML}</svg>'
+    )
     with visit(browser, share) as visitor:
-        visitor.expected = ("console: Blocked script execution", "console: Refused", "console: Executing inline", "console: Loading")
+        visitor.expected = (
+            "console: Blocked script execution",
+            "console: Refused",
+            "console: Executing inline",
+            "console: Loading",
+        )
         page = visitor.open()
         page.get_by_role("link", name="evil.html", exact=True).click()
         expect(page.locator("#preview pre")).to_have_text(HTML)
@@ -261,9 +268,7 @@ def test_seeking_far_into_a_recording_asks_for_that_part_only(browser: Browser, 
         page.get_by_role("link", name="hour.wav", exact=True).click()
         sound_element = page.locator("#preview audio")
         page.wait_for_function("() => document.querySelector('#preview audio').readyState >= 1")
-        sound_element.evaluate(
-            "sound => new Promise(done => { sound.onseeked = done; sound.currentTime = 3000 })"
-        )
+        sound_element.evaluate("sound => new Promise(done => { sound.onseeked = done; sound.currentTime = 3000 })")
         starts = [int(re.sub(r"\D.*", "", each.removeprefix("bytes="))) for each in visitor.gate.fields("GET", "Range")]
         assert max(starts) > 90 * MIB, starts
 
@@ -283,6 +288,11 @@ def tree(tmp_path: Path) -> Path:
     return top
 
 
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def _copied(tree: Path, there: Path) -> bool:
     files = [path.relative_to(tree) for path in tree.rglob("*") if path.is_file()]
     return all((there / path).read_bytes() == (tree / path).read_bytes() for path in files)
@@ -295,7 +305,7 @@ def test_a_folder_is_uploaded_with_its_folders_by_the_button(browser: Browser, s
         expect(page.locator("#upload-total")).to_contain_text("3 files uploaded")
         assert _copied(tree, share / "trip")
         expect(page.locator("#rows bdi", has_text="trip")).to_be_visible()
-        digest = hashlib.sha256((tree / "day 1" / "raw" / "big.bin").read_bytes()).hexdigest()
+        digest = _sha256(tree / "day 1" / "raw" / "big.bin")
         expect(page.locator("#upload-list li", has_text="big.bin").locator("code")).to_have_text(digest)
 
 
@@ -309,7 +319,9 @@ def test_a_dropped_folder_keeps_its_empty_folders_too(browser: Browser, share: P
         page.wait_for_function("() => fetch('/photos/trip/nothing/').then(answer => answer.ok)")
 
 
-def test_an_upload_of_200_mb_goes_on_after_a_reload_where_it_was_cut(browser: Browser, share: Path, tmp_path: Path) -> None:
+def test_an_upload_of_200_mb_goes_on_after_a_reload_where_it_was_cut(
+    browser: Browser, share: Path, tmp_path: Path
+) -> None:
     big = tmp_path / "big.iso"
     with big.open("wb") as file:
         file.truncate(200 * MIB)
@@ -331,13 +343,15 @@ def test_an_upload_of_200_mb_goes_on_after_a_reload_where_it_was_cut(browser: Br
         _settled(visitor, "big.iso", "done")
         again = visitor.gate.sent_bytes("PATCH") - first
         assert again <= 200 * MIB - 12 * 8 * MIB, f"{again} bytes were sent the second time"
-        expected = hashlib.file_digest(big.open("rb"), "sha256").hexdigest()
-        assert hashlib.file_digest((share / "big.iso").open("rb"), "sha256").hexdigest() == expected
+        expected = _sha256(big)
+        assert _sha256(share / "big.iso") == expected
         expect(page.locator("#upload-list code")).to_have_text(expected)
         assert len(visitor.gate.fields("PATCH", "Content-Digest")) == 25
 
 
-def test_an_upload_waits_while_the_network_is_gone_and_goes_on_by_itself(browser: Browser, share: Path, tmp_path: Path) -> None:
+def test_an_upload_waits_while_the_network_is_gone_and_goes_on_by_itself(
+    browser: Browser, share: Path, tmp_path: Path
+) -> None:
     big = tmp_path / "film.mkv"
     big.write_bytes(os.urandom(20 * MIB))
     with visit(browser, share) as visitor:
@@ -426,8 +440,8 @@ def test_a_selection_is_downloaded_as_zip(browser: Browser, share: Path) -> None
         with page.expect_download() as coming:
             page.get_by_role("button", name="Download as zip").click()
         names = zipfile.ZipFile(coming.value.path()).namelist()
-        assert {"photos/one.txt", "Part 1.bin", "part 2.bin"} <= set(names)
-        assert "part 10.bin" not in names
+        assert {"stuff/photos/one.txt", "stuff/Part 1.bin", "stuff/part 2.bin"} <= set(names)
+        assert "stuff/part 10.bin" not in names
 
 
 def test_a_selection_too_long_for_an_address_is_downloaded_too(browser: Browser, tmp_path: Path) -> None:
@@ -438,7 +452,7 @@ def test_a_selection_too_long_for_an_address_is_downloaded_too(browser: Browser,
         page.locator("#select-all").check()
         with page.expect_download() as coming:
             page.get_by_role("button", name="Download as zip").click()
-        assert len(zipfile.ZipFile(coming.value.path()).namelist()) == 200
+        assert sum(name.endswith(".txt") for name in zipfile.ZipFile(coming.value.path()).namelist()) == 200
 
 
 def test_everything_is_downloaded_at_once(browser: Browser, share: Path) -> None:
@@ -472,7 +486,16 @@ def test_what_is_deleted_is_asked_for_first(browser: Browser, share: Path) -> No
 def test_hostile_names_look_harmless(browser: Browser, tmp_path: Path) -> None:
     share = tmp_path / "share"
     share.mkdir()
-    names = ["<img src=x onerror=alert(1)>", "two\nlines", "annual\u202efdp.exe", "é" * 127, '"quoted" & \'so\'', "%2e%2e%2f", "?zip", "#"]
+    names = [
+        "<img src=x onerror=alert(1)>",
+        "two\nlines",
+        "annual\u202efdp.exe",
+        "é" * 127,
+        "\"quoted\" & 'so'",
+        "%2e%2e%2f",
+        "zip?zip",
+        "#",
+    ]
     for name in names:
         (share / name).write_text(name)
     with visit(browser, share, width=360, height=740) as visitor:
@@ -484,9 +507,11 @@ def test_hostile_names_look_harmless(browser: Browser, tmp_path: Path) -> None:
         assert "annual‹U+202E›fdp.exe" in shown
         assert page.locator("#rows img, #plain").count() == 0
         assert page.evaluate("() => document.scrollingElement.scrollWidth") == 360
-        for name in ("?zip", "#", "%2e%2e%2f"):
-            link = page.get_by_role("link", name=name, exact=True)
-            assert page.evaluate("href => fetch(href).then(answer => answer.text())", link.get_attribute("href")) == name
+        for name in ("zip?zip", "#", "%2e%2e%2f"):
+            link = page.locator("#rows a.entry", has=page.locator("bdi").get_by_text(name, exact=True))
+            assert (
+                page.evaluate("href => fetch(href).then(answer => answer.text())", link.get_attribute("href")) == name
+            )
 
 
 # Everybody can use it.
@@ -543,7 +568,9 @@ CONTRAST = """() => {
 def test_every_text_stands_out_in_light_and_dark(browser: Browser, share: Path, scheme: str) -> None:
     with visit(browser, share, color_scheme=scheme) as visitor:
         page = visitor.open()
-        ground = page.evaluate("() => getComputedStyle(document.documentElement).backgroundColor.match(/\\d+/g).map(Number)")
+        ground = page.evaluate(
+            "() => getComputedStyle(document.documentElement).backgroundColor.match(/\\d+/g).map(Number)"
+        )
         assert (max(ground) < 64) if scheme == "dark" else (min(ground) > 192)
         assert page.evaluate(CONTRAST) == []
         page.locator("#rows .tick").nth(1).click()

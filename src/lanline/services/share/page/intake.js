@@ -1,5 +1,7 @@
 // What was dropped or chosen, as a plain list: each file with the names of the folders above it, and empty folders.
-// It reads names and never contents.
+// It reads names and never contents. What desktops leave in folders for themselves is left out.
+
+const LITTER = new Set([".DS_Store", "Thumbs.db", "desktop.ini"]);
 
 /** What came in: files as {file, names}, where names end with the file's own; folders that hold nothing; what failed. */
 class Intake {
@@ -12,6 +14,7 @@ class Intake {
 export function from_input(input) {
   const intake = new Intake();
   for (const file of input.files) {
+    if (LITTER.has(file.name) && file.webkitRelativePath) continue;
     intake.files.push({ file, names: file.webkitRelativePath ? file.webkitRelativePath.split("/") : [file.name] });
   }
   return intake;
@@ -36,7 +39,7 @@ async function walk(entry, above, intake) {
       intake.files.push({ file: await new Promise((done, failed) => entry.file(done, failed)), names });
       return;
     }
-    const inside = await read_all(entry.createReader());
+    const inside = (await read_all(entry.createReader())).filter((each) => !LITTER.has(each.name));
     if (inside.length === 0) intake.folders.push(names);
     for (const each of inside) await walk(each, names, intake);
   } catch {

@@ -223,6 +223,6 @@ function note_of(item) {
 }
 
 function reason_of(item) {
-  const { status, sentence, cause } = item.problem;
-  return cause ? say(cause) : format.refusal(status, sentence, item.limit ?? null);
+  const { status, sentence, cause, limit = null } = item.problem;
+  return cause ? say(cause) : format.refusal(status, sentence, limit);
 }

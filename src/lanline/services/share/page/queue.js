@@ -87,7 +87,8 @@ export class Queue extends EventTarget {
   async remember() {
     for (const known of await memory.recall_all()) {
       const answer = await request("HEAD", known.url);
-      if (answer.status === 404 || answer.status === 410) {
+      const is_complete = answer.header("Upload-Complete") === "?1"; // only its last answer was lost
+      if (answer.status === 404 || answer.status === 410 || is_complete) {
         await memory.forget(known.key);
         continue;
       }
@@ -236,6 +237,7 @@ export class Queue extends EventTarget {
 
   #fail(item, problem) {
     item.problem = problem;
+    item.problem.limit = this.limit;
     this.#set(item, "failed");
   }
 
@@ -356,13 +358,14 @@ export class Queue extends EventTarget {
     this.#changed();
   }
 
-  /** Makes the folders of a path below `base`, once for all files that go there. */
+  /** Makes the folders of a path below `base`, from the top down, each once for all files that go there. */
   #make(base, names, signal) {
     if (names.length === 0) return Promise.resolve();
     const path = under(base, names);
     const known = this.#folders.get(path);
     if (known) return known;
-    const made = request("PUT", path, { signal }).then((answer) => {
+    const made = this.#make(base, names.slice(0, -1), signal).then(async () => {
+      const answer = await request("PUT", path, { signal });
       if (answer.status === 405) return; // it is there; where nothing may be added, the file itself is told so
       if (answer.status < 200 || answer.status > 299) throw new NotSent(answer);
       this.dispatchEvent(new CustomEvent("arrived", { detail: { folder: path } }));
