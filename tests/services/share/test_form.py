@@ -194,3 +194,11 @@ def test_curl_sends_a_form_with_a_name_of_its_own(share: Served, tmp_path_factor
     done = subprocess.run([*command, f"http://127.0.0.1:{share.port}/"], capture_output=True, timeout=60, check=True)
     assert json.loads(done.stdout)[0]["url"] == "/sub/o.bin"
     assert (share.path / "sub/o.bin").read_bytes() == b"z" * 3_000_000
+
+
+def test_an_old_folder_with_a_name_that_nothing_new_gets_takes_files(share: Served) -> None:
+    (share.path / "photos: 2026").mkdir()
+    assert _post(share, ("a", b"x"), target="/photos:%202026/").status == 201
+    assert share.ask("PUT", "/photos:%202026/b", b"x").status == 201
+    assert _post(share, ("new: 2026/a", b"x")).status == 400
+    assert share.files() == ["photos: 2026", "photos: 2026/a", "photos: 2026/b"]

@@ -14,8 +14,9 @@ import pytest
 from lanline.beneath import DRAFT_PREFIX, Folder
 from lanline.http.refusal import Refusal
 from lanline.services.share import register
+from lanline.services.share.appending import MAX_AGE
 from lanline.services.share.journal import Plan
-from lanline.services.share.register import MAX_AGE, Register
+from lanline.services.share.register import Register
 from lanline.services.share.unfinished import Unfinished, make_upload
 
 _PLAN = Plan("", "file.bin")

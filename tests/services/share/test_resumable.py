@@ -403,3 +403,12 @@ def test_a_problem_is_json_whatever_is_asked_for(share: Served) -> None:
     url = _begin(share)
     answered = _append(share, url, 1, b"x", Accept="text/html")
     assert json.loads(answered.body)["status"] == 409
+
+
+def test_options_tells_that_uploads_can_be_resumed_and_their_limits(tmp_path: Path) -> None:
+    with served(tmp_path, may=Permissions(upload=True, max_upload_bytes=10)) as share:
+        for target in ("/new", "*"):
+            assert "max-size=10" in share.ask("OPTIONS", target).headers["Upload-Limit"]
+        assert "Upload-Limit" not in share.ask("OPTIONS", "/").headers
+    with served(tmp_path, may=Permissions()) as share:
+        assert "Upload-Limit" not in share.ask("OPTIONS", "*").headers

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 INTEROP_VERSION: Final = 8
 """Of the draft that is followed (12, of July 2026). Only a client that names it is sent 104, as the draft wants it."""
 
+MAX_AGE: Final = 24 * 3600
+"""Seconds that an unfinished upload is kept after something last came."""
+
 PARTIAL: Final = "application/partial-upload"
 
 NOT_COMPLETE: Final = {"Upload-Complete": "?0"}
@@ -114,6 +117,12 @@ def limits_field(may: Permissions, age: int) -> str:
     """
     largest = f", max-size={may.max_upload_bytes}" if may.max_upload_bytes is not None else ""
     return f"min-size=0{largest}, max-age={age}"
+
+
+def limits_of_uploads(may: Permissions) -> dict[str, str]:
+    """The field by which OPTIONS says that resumable uploads can be begun, and how large they may be. Empty where none
+    can be."""
+    return {"Upload-Limit": limits_field(may, MAX_AGE)} if may.upload else {}
 
 
 def completeness(is_complete: bool, /) -> dict[str, str]:

@@ -19,14 +19,12 @@ from typing import TYPE_CHECKING, Final, NoReturn
 from lanline.beneath.names import DRAFT_PREFIX, check_name, is_draft
 from lanline.errors import FileError, NameRefused
 from lanline.http.refusal import Refusal
+from lanline.services.share.appending import MAX_AGE
 from lanline.services.share.pace import whole
 from lanline.services.share.unfinished import Unfinished, load_upload, remove_draft
 
 if TYPE_CHECKING:
     from lanline.beneath import Folder, Names
-
-MAX_AGE: Final = 24 * 3600
-"""Seconds that an upload is kept after something last came."""
 
 MAX_UPLOADS: Final = 1_000
 """Unfinished at once."""

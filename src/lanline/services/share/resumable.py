@@ -24,13 +24,13 @@ from lanline.http.conditions import etag_of, failed_condition
 from lanline.http.connection import Connection
 from lanline.http.refusal import Refusal, refusal_of
 from lanline.services.share import appending
-from lanline.services.share.appending import NOT_COMPLETE, InconsistentLength, Says, completeness, limits_field
+from lanline.services.share.appending import MAX_AGE, NOT_COMPLETE, InconsistentLength, Says, completeness, limits_field
 from lanline.services.share.chunk import Chunk
 from lanline.services.share.digests import WANTED, wanted_algorithm
 from lanline.services.share.journal import Plan
 from lanline.services.share.problems import problem, problem_of
 from lanline.services.share.put import check_conditions, digest_of, made, refuse_odd_request, status_of
-from lanline.services.share.register import MAX_AGE, Key, Register
+from lanline.services.share.register import Key, Register
 from lanline.services.share.shared import RESERVED
 from lanline.services.share.space import check_room
 from lanline.services.share.target import url_of

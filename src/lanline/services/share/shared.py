@@ -139,12 +139,13 @@ class Shared:
         """Passes if visitors may create something by these names. Whether they may create at all is not judged.
 
         Raises:
-            NameRefused: one of them is hidden or reserved, or none that every system could hold.
+            NameRefused: one of them is hidden or reserved, or the last is none that every system could hold.
         """
         if not names or not self.is_shown(names):
             raise NameRefused("names that begin with a dot are not taken here")
-        for name in names:
-            check_name(name, is_new=True)
+        for name in names[:-1]:
+            check_name(name)  # it may be there, with a name that nothing new gets
+        check_name(names[-1], is_new=True)
 
     def contents(self, names: Names) -> Contents:
         """What a folder shows. Takes as long as the disk does: call it from a thread.

@@ -11,8 +11,8 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from lanline.beneath import Folder
@@ -35,6 +35,7 @@ from lanline.services.share.ports import FIRST, Taken, take
 from lanline.services.share.secretword import password_for
 from lanline.services.share.shared import Permissions, Shared
 from lanline.services.share.stdin import Drained, PipeSource, source_of
+from lanline.services.share.uploads import Uploads
 from lanline.sizes import show_size
 from lanline.translation import _
 from lanline.transport.interfaces import interfaces, outward_interface
@@ -147,11 +148,12 @@ async def _serve(job: _Job, console: Console) -> int:
         shared = _shared(job, stack)
         once = Once((job.given.name,)) if job.order.once and not isinstance(shared.source, PipeSource) else None
         guards = [*job.guards, *([once.guard] if once is not None else [])]
-        site = site_of(shared, host_names=job.order.hosts, guards=guards)
+        uploads = Uploads(shared) if shared.permissions.upload else None
+        site = site_of(shared, host_names=job.order.hosts, guards=guards, uploads=uploads)
         sockets = [sock for one in job.taken.bound for sock in one.sockets]
         around = once.around(site) if once is not None else site
         server = HttpServer(around, *sockets, tls=job.tls, limits=WEB, heard=log.heard)
-        async with server:
+        async with server, _kept_clean(uploads):
             job.announcement.show(console)
             await _wait_end(signals, once, shared)
             is_cut_off = await _close(server, signals)
@@ -159,6 +161,18 @@ async def _serve(job: _Job, console: Console) -> int:
         code = _ending(once, shared, console)
     _sum_up(log, console, time.monotonic() - began)
     return CUT_OFF if is_cut_off and code == 0 else code
+
+
+@asynccontextmanager
+async def _kept_clean(uploads: Uploads | None) -> AsyncIterator[None]:
+    """Unfinished uploads to which nobody comes back are removed for as long as the block lasts."""
+    async with asyncio.TaskGroup() as group:
+        keeper = group.create_task(uploads.keep_clean()) if uploads is not None else None
+        try:
+            yield
+        finally:
+            if keeper is not None:
+                keeper.cancel()
 
 
 async def _wait_end(signals: StopSignals, once: Once | None, shared: Shared) -> None:

@@ -25,6 +25,7 @@ Sources: RFC 9110, sections 9 (methods), 15.4.9 (308), 15.5.6 (405); RFC 9112, s
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Final, NamedTuple, Protocol, TypeAlias
 
 from aiohttp import web
@@ -33,6 +34,7 @@ from lanline.errors import FileError, FileMissing, FolderGone
 from lanline.http.files import answer_file
 from lanline.http.hosts import HostGuard
 from lanline.http.refusal import Refusal, refusal_of
+from lanline.services.share.appending import limits_of_uploads
 from lanline.services.share.disposition import disposition_of
 from lanline.services.share.mediatypes import SANDBOX, MediaType, media_type_of
 from lanline.services.share.methods import Kind, allowed, why_not
@@ -179,7 +181,8 @@ class Site:
             text = why_not(method, kind, shared.permissions)
             raise Refusal(405, text, headers={"Allow": ", ".join(methods)})
         if method == "OPTIONS":
-            return _options(methods)
+            begins = self._answers.begin is not None and kind in (Kind.FILE, Kind.MISSING)
+            return _options(methods, limits_of_uploads(shared.permissions) if begins else {})
         if kind is Kind.MISSING and method == "DELETE":
             raise Refusal(404, "There is nothing at this address.")
         if method == "POST" and archive is not None:
@@ -237,7 +240,7 @@ class Site:
         if request.method != "OPTIONS":
             text = f"{request.method} is not among the methods that are answered here."
             raise Refusal(405, text, headers={"Allow": ", ".join(methods)})
-        return _options(methods)
+        return _options(methods, limits_of_uploads(self._shared.permissions) if self._answers.begin is not None else {})
 
     async def _answer_reserved(self, request: web.BaseRequest, target: Target) -> web.StreamResponse:
         """What belongs to the server itself."""
@@ -267,5 +270,5 @@ def _disposition(name: str, target: Target) -> str:
     return disposition_of(name, is_attachment=bool(target.query) and target.asks("download"))
 
 
-def _options(methods: Sequence[str]) -> web.Response:
-    return web.Response(status=204, headers={"Allow": ", ".join(methods)})
+def _options(methods: Sequence[str], headers: Mapping[str, str] = MappingProxyType({})) -> web.Response:
+    return web.Response(status=204, headers={"Allow": ", ".join(methods), **headers})
