@@ -100,6 +100,12 @@ def test_what_is_left_out_is_said() -> None:
     assert b"Left out" not in b"".join(html_of(listing(), SHELL))
 
 
+def test_where_files_may_be_added_there_is_a_form_that_needs_no_script() -> None:
+    found = listing()
+    assert b'<form method="post" enctype="multipart/form-data">' in b"".join(html_of(found, SHELL))
+    assert b"<form" not in b"".join(html_of(found._replace(may=Permissions()), SHELL))
+
+
 def test_a_big_folder_comes_in_blocks_that_are_one_document() -> None:
     count = 3 * BLOCK_ENTRIES + 1
     found = listing(*(Item(f"f{number}", False, number, 0) for number in range(count)))

@@ -336,3 +336,14 @@ def test_the_folder_is_held_not_its_path(tmp_path: Path) -> None:
         folder.unlink()
         folder.symlink_to("other")
         assert served.get("/x").status == 404
+
+
+def test_a_browser_without_scripts_adds_a_file_and_is_back_in_the_folder(folder: Path) -> None:
+    with sharing(folder, ALL) as served:
+        assert b'enctype="multipart/form-data"' in served.get("/a%20b/", Accept="text/html").body
+        part = b'Content-Disposition: form-data; name="file"; filename="new.txt"\r\n\r\nnew'
+        body = b"--B\r\n" + part + b"\r\n--B--\r\n"
+        headers = {"Content-Type": "multipart/form-data; boundary=B", "Accept": "text/html"}
+        reply = served.ask("POST", "/a%20b/", {**headers, "Origin": f"http://127.0.0.1:{served.port}"}, body)
+        assert (reply.status, reply["Location"]) == (303, "/a%20b/")
+        assert served.get("/a%20b/new.txt").body == b"new"

@@ -28,6 +28,12 @@ if TYPE_CHECKING:
 BLOCK_ENTRIES: Final = 256
 """Entries of one block: about 3 ms of work and 40 KiB."""
 
+_FORM: Final = (
+    b'<form method="post" enctype="multipart/form-data"><label>Add files: '
+    b'<input type="file" name="file" multiple required></label> <button>Upload</button></form>\n'
+)
+"""For browsers without scripts; the page has better."""
+
 _SIZES: Final = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 
 
@@ -123,6 +129,8 @@ def html_of(listing: Listing, shell: tuple[bytes, bytes, bytes]) -> Iterator[byt
     yield b"</tbody>\n</table>\n"
     if listing.contents.left_out:
         yield b"<p>Left out: %d whose names or kinds cannot be asked for.</p>\n" % listing.contents.left_out
+    if listing.may.upload:
+        yield _FORM
     yield shell[2]
 
 
