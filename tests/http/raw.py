@@ -47,7 +47,7 @@ class Raw:
         """Status line and fields alone: of an interim answer, or one whose body is read by hand."""
         block = await self.reader.readuntil(b"\r\n\r\n")
         line, *rest = block.decode("latin-1").strip().split("\r\n")
-        fields = dict((name.lower(), value) for name, _, value in (one.partition(": ") for one in rest))
+        fields = {name.lower(): value for name, _, value in (one.partition(": ") for one in rest)}
         return Answer(int(line.split(" ")[1]), fields, b"")
 
     async def answer(self, *, method: str = "GET") -> Answer:
@@ -65,7 +65,7 @@ class Raw:
         return await self.reader.read()
 
     def reset(self) -> None:
-        """Ends the connection so that the server learns that nobody reads any more (RST); a mere end leaves that open."""
+        """Ends the connection so that the server learns that nobody reads any more; a mere end leaves that open."""
         sock = self.writer.get_extra_info("socket")
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.writer.transport.abort()
@@ -127,5 +127,5 @@ def request(target: str = "/", *fields: str, method: str = "GET", version: str =
 
 async def until(condition: Callable[[], Any]) -> None:
     """Returns once the condition holds; the test's own timeout ends a wait in vain."""
-    while not condition():
+    while not condition():  # noqa: ASYNC110  # what is waited for is the server's, which sets no event for tests
         await asyncio.sleep(0)

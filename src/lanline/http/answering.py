@@ -63,7 +63,10 @@ async def refuse(request: Request, refusal: Refusal) -> Outcome:
     if request.answered_status:
         return Outcome(refusal.status, is_whole=False, keeps_alive=False)
     try:
-        return await _deliver(request, answer_of(refusal, request))
+        response = answer_of(refusal, request)
+        if refusal.status == 408:
+            response.force_close()  # RFC 9110 section 15.5.9: what would come next is the rest of the slow request
+        return await _deliver(request, response)
     except ConnectionError:
         return GONE
 

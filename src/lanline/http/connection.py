@@ -193,7 +193,7 @@ class Connection(RequestHandler):
     def leave(self) -> None:
         """Closes an idle connection now, another one after the answer that is under way."""
         self._is_last = True
-        if self.phase == IDLE and self._waiter is not None and not self._waiter.done():
+        if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
     def cut(self) -> None:
