@@ -1,4 +1,4 @@
-"""`lanline serve` in a process of its own, followed by the events that it prints with --json."""
+"""`lanline serve`, or another word that serves, in a process of its own, followed by the events of --json."""
 
 from __future__ import annotations
 
@@ -9,15 +9,17 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from tests.ui.terminal import environment
 
 PATIENCE = 30.0
 """Seconds until a test gives up; what is waited for takes a fraction of one."""
+
+NOTHING: Mapping[str, str] = {}
 
 
 class Served:
@@ -91,22 +93,34 @@ def served(
     *words: str, cwd: Path | None = None, has_begun: bool = True, through: Sequence[str] = (), **more: str
 ) -> Iterator[Served]:
     """Serves within the block; gives it once it serves. `through` is a command that becomes the one behind it."""
-    errors = Path(os.environ["HOME"]) / f"serve-{time.monotonic_ns()}.err"
+    with spawned("serve", *words, cwd=cwd, through=through, more=more) as one:
+        if has_begun:
+            one.wait("serving")
+        yield one
+
+
+@contextmanager
+def spawned(
+    *words: str,
+    cwd: Path | None = None,
+    through: Sequence[str] = (),
+    stdin: int | IO[bytes] = subprocess.DEVNULL,
+    more: Mapping[str, str] = NOTHING,
+) -> Iterator[Served]:
+    """Runs a word that prints events with --json, within the block."""
+    errors = Path(os.environ["HOME"]) / f"{words[0]}-{time.monotonic_ns()}.err"
     with errors.open("wb") as err:
         process = subprocess.Popen(
-            [*through, sys.executable, "-P", "-m", "lanline", "serve", *words, "--json"],
+            [*through, sys.executable, "-P", "-m", "lanline", *words, "--json"],
             stdout=subprocess.PIPE,
             stderr=err,
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             cwd=cwd,
             env=environment(HOME=os.environ["HOME"], **more),
             start_new_session=True,
         )
-    one = Served(process, errors)
     try:
-        if has_begun:
-            one.wait("serving")
-        yield one
+        yield Served(process, errors)
     finally:
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)
@@ -118,3 +132,5 @@ def served(
             process.wait()
         assert process.stdout is not None
         process.stdout.close()
+        if process.stdin is not None:
+            process.stdin.close()

@@ -29,7 +29,6 @@ Site = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 _PART: Final = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 _RETRY_AFTER: Final = 5
-_CLAIM: Final = "lanline.claim"
 
 
 class Once:
@@ -42,7 +41,8 @@ class Once:
     def __init__(self, names: Names) -> None:
         self._names = names
         self._holder = ""
-        self._under_way = 0
+        self._claims: set[int] = set()
+        """The requests for the file that are under way, by identity."""
         self._parts = Parts()
         self._tag: str | None = None
         self.taken_by: asyncio.Future[str] = asyncio.get_running_loop().create_future()
@@ -59,13 +59,12 @@ class Once:
         visitor = request.remote or ""
         if self.taken_by.done() and visitor != self.taken_by.result():
             raise Refusal(410, "This was shared for one download, and somebody has it.")
-        if self._under_way and visitor != self._holder:
+        if self._claims and visitor != self._holder:
             text = "This is shared for one download, and somebody takes it just now."
             raise Refusal(503, text, headers={"Retry-After": str(_RETRY_AFTER)})
         if visitor != self._holder:
             self._holder, self._parts = visitor, Parts()
-        self._under_way += 1
-        request[_CLAIM] = True
+        self._claims.add(id(request))
 
     def around(self, site: Site) -> Site:
         """The same site, watched: who has asked for the file, and whether it has arrived."""
@@ -73,12 +72,11 @@ class Once:
         async def watched(request: web.BaseRequest) -> web.StreamResponse:
             try:
                 response = await site(request)
-                if _CLAIM in request:
+                if id(request) in self._claims:
                     await self._deliver(request, response)
                 return response
             finally:
-                if _CLAIM in request:
-                    self._under_way -= 1
+                self._claims.discard(id(request))
 
         return watched
 
@@ -97,10 +95,10 @@ class Once:
 
 
 class Parts:
-    """Which bytes of a file have arrived: stretches that do not touch, in order. At most 4,096 are kept; beyond it
+    """Which bytes of a file have arrived: stretches that do not touch, in order. At most 256 are kept; beyond it
     the smallest are dropped, and the file only counts once they came again."""
 
-    MOST: Final = 4096
+    MOST: Final = 256
 
     def __init__(self) -> None:
         self._stretches: list[tuple[int, int]] = []

@@ -1,0 +1,144 @@
+"""Claims about one complete download: who may take it, what counts as having taken it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.services.share.once_site import Visitor, once_site
+
+from lanline.services.share.once import Once, Parts
+
+SIZE = 3_000_000
+
+
+def _run(tmp_path: Path, test: Callable[[Once, Callable[..., Visitor]], Awaitable[None]], size: int = SIZE) -> None:
+    (tmp_path / "build.tar").write_bytes(bytes(range(250)) * (size // 250))
+
+    async def main() -> None:
+        async with once_site(tmp_path, "build.tar") as (once, visitor):
+            await asyncio.wait_for(test(once, visitor), 60)
+
+    asyncio.run(main())
+
+
+def test_who_has_all_of_it_has_taken_it(tmp_path: Path) -> None:
+    async def test(once: Once, visitor: Callable[..., Visitor]) -> None:
+        async with visitor() as one:
+            assert len(await one.get("/build.tar")) == SIZE
+            assert await once.taken_by == "127.0.0.1"
+
+    _run(tmp_path, test)
+
+
+def test_an_empty_file_is_taken_too(tmp_path: Path) -> None:
+    async def test(once: Once, visitor: Callable[..., Visitor]) -> None:
+        async with visitor() as one:
+            assert await one.get("/build.tar") == b""
+            assert await once.taken_by == "127.0.0.1"
+
+    _run(tmp_path, test, size=0)
+
+
+def test_the_list_a_header_and_a_part_take_nothing(tmp_path: Path) -> None:
+    async def test(once: Once, visitor: Callable[..., Visitor]) -> None:
+        async with visitor() as one:
+            await one.get("/")
+            await one.get("/build.tar", method="HEAD")
+            assert len(await one.get("/build.tar", Range=f"bytes=0-{SIZE - 2}")) == SIZE - 1
+            assert len(await one.get("/build.tar", Range="bytes=0-0,-1")) > 2
+            assert not once.taken_by.done()
+
+    _run(tmp_path, test)
+
+
+def test_a_download_that_was_cut_and_goes_on_counts_as_one(tmp_path: Path) -> None:
+    async def test(once: Once, visitor: Callable[..., Visitor]) -> None:
+        async with visitor() as one:
+            await one.get("/build.tar", Range="bytes=0-999999")
+        assert not once.taken_by.done()
+        async with visitor() as one:
+            await one.get("/build.tar", Range="bytes=1000000-")
+        assert await once.taken_by == "127.0.0.1"
+
+    _run(tmp_path, test)
+
+
+def test_parts_of_a_file_that_changed_in_between_do_not_make_one(tmp_path: Path) -> None:
+    async def test(once: Once, visitor: Callable[..., Visitor]) -> None:
+        async with visitor() as one:
+            await one.get("/build.tar", Range="bytes=0-999999")
+            (tmp_path / "build.tar").write_bytes(b"y" * SIZE)
+            await one.get("/build.tar", Range="bytes=1000000-")
+            assert not once.taken_by.done()
+            await one.get("/build.tar", Range="bytes=0-999999")
+            assert await once.taken_by == "127.0.0.1"
+
+    _run(tmp_path, test)
+
+
+def test_who_breaks_off_has_not_taken_it_and_another_may(tmp_path: Path) -> None:
+    async def test(once: Once, visitor: Callable[..., Visitor]) -> None:
+        async with visitor("127.0.0.2") as one:
+            await one.begin("/build.tar")
+            async with visitor("127.0.0.3") as other:
+                assert (await other.status("/build.tar"), other.headers["retry-after"]) == (503, "5")
+                assert await other.status("/") == 200, "the list is for everybody"
+            one.reset()
+        async with visitor("127.0.0.3") as other:
+            assert await other.when_free("/build.tar") == 200
+            assert other.length == 20 * SIZE
+            assert await once.taken_by == "127.0.0.3"
+        async with visitor("127.0.0.4") as late:
+            assert await late.status("/build.tar") == 410
+
+    _run(tmp_path, test, size=20 * SIZE)
+
+
+def test_parts_of_two_visitors_do_not_make_one(tmp_path: Path) -> None:
+    async def test(once: Once, visitor: Callable[..., Visitor]) -> None:
+        for host, part in (("127.0.0.2", "bytes=0-999999"), ("127.0.0.3", "bytes=1000000-")):
+            async with visitor(host) as one:
+                assert await one.when_free("/build.tar", Range=part) == 206
+        assert not once.taken_by.done()
+
+    _run(tmp_path, test)
+
+
+@given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), max_size=40))
+def test_stretches_cover_what_single_bytes_would(stretches: list[tuple[int, int]]) -> None:
+    parts, seen = Parts(), set[int]()
+    for begin, end in stretches:
+        parts.add(begin, end)
+        seen |= set(range(begin, end))
+        assert parts.cover(25) is (seen >= set(range(25)) and not seen & {*range(25, 31)})
+
+
+def test_what_is_kept_of_parts_is_bounded() -> None:
+    parts = Parts()
+    for number in range(3 * Parts.MOST):
+        parts.add(10 * number, 10 * number + 5)
+    assert len(parts._stretches) == Parts.MOST
+    assert not parts.cover(30 * Parts.MOST)
+
+
+def test_an_empty_file_needs_no_part() -> None:
+    assert Parts().cover(0) and not Parts().cover(1)
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+def test_both_loops_tell_what_has_arrived(tmp_path: Path, loop: str) -> None:
+    (tmp_path / "build.tar").write_bytes(bytes(SIZE))
+
+    async def main() -> None:
+        async with once_site(tmp_path, "build.tar") as (once, visitor), visitor() as one:
+            await one.get("/build.tar")
+            assert await asyncio.wait_for(once.taken_by, 60) == "127.0.0.1"
+
+    factory = asyncio.new_event_loop if loop == "asyncio" else pytest.importorskip("uvloop").new_event_loop
+    with asyncio.Runner(loop_factory=factory) as runner:
+        runner.run(main())
