@@ -24,6 +24,11 @@ NAMES = (
     "spawn",
     "audit",
     "time_answers",
+    "share_large",
+    "share_small",
+    "share_zip",
+    "share_put",
+    "share_slow",
     "framing_decode",
     "clean",
 )

@@ -9,12 +9,10 @@ Run: python -m benchmarks.share_put [ROUNDS]
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
-from benchmarks.measure import compare, report
 from benchmarks.sharing import (
     MIB,
     Server,
@@ -25,23 +23,19 @@ from benchmarks.sharing import (
     large_file,
     shared_folder,
     started,
-    verdict,
+    tell,
 )
 
 SIZE_MIB = 1024
 
 
-def putting(server: Server, source: Path, folder: Path) -> Callable[[], float]:
+def put(server: Server, source: Path, folder: Path) -> float:
     """One upload; checks that it has arrived whole, and removes it."""
-
-    def put() -> float:
-        seconds = curl("-T", str(source), "-H", "Expect:", server.url("up.bin"))
-        arrived = list(folder.iterdir())
-        assert [file.stat().st_size for file in arrived] == [SIZE_MIB * MIB], f"{server.name}: {arrived}"
-        arrived[0].unlink()
-        return seconds
-
-    return put
+    seconds = curl("-T", str(source), "-H", "Expect:", server.url("up.bin"))
+    arrived = [file for file in folder.iterdir() if file.is_file() and not file.name.startswith(".")]
+    assert [file.stat().st_size for file in arrived] == [SIZE_MIB * MIB], f"{server.name}: {arrived}"
+    arrived[0].unlink()
+    return seconds
 
 
 def main() -> None:
@@ -54,11 +48,9 @@ def main() -> None:
         ours, theirs = stack.enter_context(shared_folder()), stack.enter_context(shared_folder())
         servers = started(stack, partial(lanline, ours, "--upload"), partial(copyparty, theirs))
         folders = {"lanline": ours, "copyparty": theirs}
-        seconds = in_turns({each.name: putting(each, source, folders[each.name]) for each in servers}, rounds)
-    if "copyparty" in seconds:
-        title = f"a file of {SIZE_MIB} MiB from curl by PUT, against copyparty without checksum"
-        report(title, compare(seconds, SIZE_MIB, "MiB/s", "copyparty"))
-        verdict("times copyparty", seconds["copyparty"] / seconds["lanline"], 1.0)
+        taken = in_turns(servers, lambda server: put(server, source, folders[server.name]), rounds)
+    title = f"a file of {SIZE_MIB} MiB from curl by PUT, copyparty without checksum"
+    tell(title, SIZE_MIB, "MiB/s", taken, {"copyparty": 1.0})
 
 
 if __name__ == "__main__":

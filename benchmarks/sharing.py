@@ -21,6 +21,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from benchmarks.measure import compare, report
+
 PATIENCE = 20.0
 """Seconds until a server that was started must listen."""
 
@@ -76,16 +78,16 @@ def many_files(folder: Path, count: int, size: int) -> None:
 
 @contextmanager
 def lanline(folder: Path, *options: str) -> Iterator[Server]:
-    """`lanline share`."""
+    """`lanline share` without its log, as the others are run."""
     port = free_port()
-    words = [sys.executable, "-m", "lanline", "share", str(folder), "--port", str(port), *options]
+    words = [sys.executable, "-m", "lanline", "share", str(folder), "--port", str(port), "--log", "none", *options]
     with _started("lanline", words, port) as server:
         yield server
 
 
 @contextmanager
 def http_server(folder: Path) -> Iterator[Server]:
-    """`python -m http.server`."""
+    """`python -m http.server`, which cannot be told to keep quiet."""
     port = free_port()
     words = [sys.executable, "-m", "http.server", "--bind", "127.0.0.1", "--directory", str(folder), str(port)]
     with _started("python -m http.server", words, port) as server:
@@ -98,7 +100,7 @@ def copyparty(folder: Path) -> Iterator[Server]:
     if importlib.util.find_spec("copyparty") is None:
         raise Missing("copyparty (pip install -r requirements/bench.txt)")
     port = free_port()
-    words = [sys.executable, "-m", "copyparty", "-q", "-i", "127.0.0.1", "-p", str(port), "-v", f"{folder}::rw"]
+    words = [sys.executable, "-m", "copyparty", "-q", "-i", "127.0.0.1", "-p", str(port), "-v", f"{folder}::rw:c,wram"]
     words += ["--no-db", "--no-thumb", "--no-robots", "--put-ck", "no", "--put-name", "unnamed"]
     with (
         _home() as home,
@@ -212,30 +214,86 @@ def curl(*words: str) -> float:
     return float(seconds)
 
 
-def in_turns(calls: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, float]:
-    """Medians of what the calls return; in every round each is called once, after a round that does not count."""
-    taken: dict[str, list[float]] = {name: [] for name in calls}
-    for call in calls.values():
-        call()
-    for _ in range(rounds):
-        for name, call in calls.items():
-            taken[name].append(call())
-    return {name: statistics.median(values) for name, values in taken.items()}
+class Taken(NamedTuple):
+    """Medians of what something took, in seconds, by the names of the servers."""
+
+    seconds: dict[str, float]
+    """As the client saw it."""
+
+    processor: dict[str, float]
+    """Of the server's processes: on a machine that does other things too, the steadier one."""
+
+
+def in_turns(servers: Sequence[Server], call: Callable[[Server], float], rounds: int) -> Taken:
+    """What a call takes at each server; in every round each is called once, after a round that does not count.
+
+    Args:
+        servers: the contestants.
+        call: asks one of them, and gives the seconds that one thing took; or a rate's inverse.
+        rounds: how many count.
+    """
+    seconds: dict[str, list[float]] = {each.name: [] for each in servers}
+    processor: dict[str, list[float]] = {each.name: [] for each in servers}
+    for number in range(rounds + 1):
+        for each in servers:
+            before = processor_seconds(each.pid)
+            took = call(each)
+            if number:
+                seconds[each.name].append(took)
+                processor[each.name].append(processor_seconds(each.pid) - before)
+    return Taken(_medians(seconds), _medians(processor))
+
+
+def _medians(values: Mapping[str, Sequence[float]]) -> dict[str, float]:
+    return {name: statistics.median(each) for name, each in values.items()}
+
+
+def processor_seconds(pid: int) -> float:
+    """What a process and its children have used so far, in user and kernel mode (proc(5), stat)."""
+    ticks = 0
+    for each in _family(pid):
+        fields = Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def _family(pid: int) -> set[int]:
+    """A process and its children."""
+    pids = {pid}
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        pids |= {int(child) for child in task.joinpath("children").read_text().split()}
+    return pids
 
 
 def resident_mib(pid: int) -> float:
     """Memory of a process and its children in MiB: their proportional set size (proc(5), smaps_rollup)."""
-    pids = {pid}
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        pids |= {int(child) for child in task.joinpath("children").read_text().split()}
     kib = 0
-    for each in pids:
+    for each in _family(pid):
         for line in Path(f"/proc/{each}/smaps_rollup").read_text().splitlines():
             if line.startswith("Pss:"):
                 kib += int(line.split()[1])
     return kib / 1024
 
 
-def verdict(claim: str, ratio: float, least: float) -> None:
-    """One line that says whether a claim holds in this run."""
-    print(f"  {'holds' if ratio >= least else 'DOES NOT HOLD'}: {claim}, at least {least:g}; here {ratio:.2f}")
+def tell(title: str, things: float, unit: str, taken: Taken, claims: Mapping[str, float]) -> None:
+    """Prints rates beside each peer, and whether the claims hold in this run.
+
+    Args:
+        title: what was done.
+        things: how many of the unit the measured seconds were for.
+        unit: as in `report`.
+        taken: what it took.
+        claims: for each peer, how many times its rate lanline is to reach; 0 where it is reported alone.
+    """
+    for peer, least in claims.items():
+        if peer not in taken.seconds:
+            continue
+        report(f"{title}, against {peer}", compare(taken.seconds, things, unit, peer))
+        ratio = taken.seconds[peer] / taken.seconds["lanline"]
+        if least:
+            print(
+                f"  {'holds' if ratio >= least else 'DOES NOT HOLD'}: at least {least:g} times {peer}; here {ratio:.2f}"
+            )
+        if taken.processor["lanline"]:
+            ratio = taken.processor[peer] / taken.processor["lanline"]
+            print(f"  processor time of the server: {peer} takes {ratio:.2f} times that of lanline")
