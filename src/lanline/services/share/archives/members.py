@@ -15,7 +15,6 @@ from typing import NamedTuple, Protocol
 from lanline.errors import FileChanged
 from lanline.services.share.archives.gathered import BLOCK_BYTES
 from lanline.services.share.archives.notes import Notes
-from lanline.translation import _
 
 
 class Readable(Protocol):
@@ -79,8 +78,7 @@ def pieces_of(member: Member, notes: Notes) -> Iterator[bytes]:
     while left:
         piece = os.read(member.opened.fd, min(left, BLOCK_BYTES))
         if not piece:
-            text = _("{path} became shorter while it was packed: {left} of {size} bytes are missing")
-            raise FileChanged(text.format(path=member.path, left=left, size=size))
+            raise FileChanged(f"{member.path} became shorter while it was packed: {left} of {size} bytes are missing")
         left -= len(piece)
         yield piece
     _compare(member, notes)
