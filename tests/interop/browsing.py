@@ -40,6 +40,25 @@ _ARGUMENTS = (
 EVERYTHING = Permissions(upload=True, overwrite=True, delete=True)
 
 
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """One browser for all tests of a file; each has a visitor of its own."""
+    with chromium(tmp_path_factory.mktemp("home")) as running:
+        yield running
+
+
+@pytest.fixture
+def share(tmp_path: Path) -> Path:
+    """A folder with a little of everything, to be shared."""
+    folder = tmp_path / "stuff"
+    (folder / "photos" / "2026").mkdir(parents=True)
+    (folder / "photos" / "one.txt").write_text("one\n")
+    for name, size, age in (("part 2.bin", 300, 3), ("part 10.bin", 200, 1), ("Part 1.bin", 100, 2)):
+        (folder / name).write_bytes(b"x" * size)
+        os.utime(folder / name, (1_700_000_000 - age * 86_400,) * 2)
+    return folder
+
+
 @contextmanager
 def chromium(home: Path) -> Iterator[Browser]:
     """A browser with a home of its own, or a skip that names what to install."""

@@ -1,47 +1,32 @@
-"""The page of `lanline share` in Chromium: listing, previews, uploads, downloads, and what strangers' files may not do."""
+"""The page of `lanline share` in Chromium: list, previews, downloads, and what strangers' files may not do.
+
+Its uploads are in test_share_page_uploads.py.
+"""
 
 from __future__ import annotations
 
-import hashlib
 import io
 import os
 import re
 import wave
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from lanline.services.share.shared import Permissions
-from tests.interop.browsing import EVERYTHING, PATIENCE_MS, Visit, chromium, visit
+from tests.interop.browsing import EVERYTHING, PATIENCE_MS, browser, share, visit
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]  # a browser on a busy machine
 
 expect.set_options(timeout=PATIENCE_MS)
 
 MIB = 1024 * 1024
-HTML = "<title>still</title><script>document.title = 'ran'; fetch('/')</script><img src=x onerror=\"document.title='ran'\">"
+HTML = "<title>still</title><script>document.title = 'ran'</script><img src=x onerror=\"document.title='ran'\">"
 
 
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    """One browser for all tests here; each has a visitor of its own."""
-    with chromium(tmp_path_factory.mktemp("home")) as running:
-        yield running
-
-
-@pytest.fixture
-def share(tmp_path: Path) -> Path:
-    """A folder with a little of everything."""
-    folder = tmp_path / "stuff"
-    (folder / "photos" / "2026").mkdir(parents=True)
-    (folder / "photos" / "one.txt").write_text("one\n")
-    for name, size, age in (("part 2.bin", 300, 3), ("part 10.bin", 200, 1), ("Part 1.bin", 100, 2)):
-        (folder / name).write_bytes(b"x" * size)
-        os.utime(folder / name, (1_700_000_000 - age * 86_400,) * 2)
-    return folder
+__all__ = ["browser", "share"]  # fixtures
 
 
 def _png() -> bytes:
@@ -50,15 +35,6 @@ def _png() -> bytes:
         "89504e470d0a1a0a0000000d4948445200000001000000010806000000"
         "1f15c4890000000d49444154789c63f8cfc0f01f0005000201a5f645400000000049454e44ae426082"
     )
-
-
-def _choose(page: Page, field: str, *paths: Path) -> None:
-    page.locator(field).set_input_files([str(path) for path in paths])
-
-
-def _settled(visitor: Visit, name: str, state: str) -> None:
-    """Waits until an upload is in this state on the screen."""
-    expect(visitor.page.locator(f"#upload-list li.{state}", has_text=name).first).to_be_visible()
 
 
 # The list.
@@ -273,160 +249,6 @@ def test_seeking_far_into_a_recording_asks_for_that_part_only(browser: Browser, 
         assert max(starts) > 90 * MIB, starts
 
 
-# Uploads.
-
-
-@pytest.fixture
-def tree(tmp_path: Path) -> Path:
-    """A folder to upload: files in folders, one of them large, and a folder with nothing in it."""
-    top = tmp_path / "trip"
-    (top / "day 1" / "raw").mkdir(parents=True)
-    (top / "nothing").mkdir()
-    (top / "readme.txt").write_text("trip\n")
-    (top / "day 1" / "b & c.txt").write_text("day one\n")
-    (top / "day 1" / "raw" / "big.bin").write_bytes(os.urandom(9 * MIB))
-    return top
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _copied(tree: Path, there: Path) -> bool:
-    files = [path.relative_to(tree) for path in tree.rglob("*") if path.is_file()]
-    return all((there / path).read_bytes() == (tree / path).read_bytes() for path in files)
-
-
-def test_a_folder_is_uploaded_with_its_folders_by_the_button(browser: Browser, share: Path, tree: Path) -> None:
-    with visit(browser, share) as visitor:
-        page = visitor.open()
-        page.locator("#folders").set_input_files(str(tree))
-        expect(page.locator("#upload-total")).to_contain_text("3 files uploaded")
-        assert _copied(tree, share / "trip")
-        expect(page.locator("#rows bdi", has_text="trip")).to_be_visible()
-        digest = _sha256(tree / "day 1" / "raw" / "big.bin")
-        expect(page.locator("#upload-list li", has_text="big.bin").locator("code")).to_have_text(digest)
-
-
-def test_a_dropped_folder_keeps_its_empty_folders_too(browser: Browser, share: Path, tree: Path) -> None:
-    with visit(browser, share) as visitor:
-        page = visitor.open("/photos/")
-        visitor.drop(tree)
-        expect(page.locator("#upload-total")).to_contain_text("3 files uploaded")
-        expect(page.locator("#rows bdi", has_text="trip")).to_be_visible()
-        assert _copied(tree, share / "photos" / "trip")
-        page.wait_for_function("() => fetch('/photos/trip/nothing/').then(answer => answer.ok)")
-
-
-def test_an_upload_of_200_mb_goes_on_after_a_reload_where_it_was_cut(
-    browser: Browser, share: Path, tmp_path: Path
-) -> None:
-    big = tmp_path / "big.iso"
-    with big.open("wb") as file:
-        file.truncate(200 * MIB)
-        for place in range(0, 200, 8):
-            file.seek(place * MIB + 4711)
-            file.write(f"block {place}".encode())
-    with visit(browser, share) as visitor:
-        page = visitor.open()
-        visitor.gate.break_after("PATCH", 12)
-        _choose(page, "#files", big)
-        _settled(visitor, "big.iso", "retrying")
-        assert not (share / "big.iso").exists()
-        first = visitor.gate.sent_bytes("PATCH")
-        page.reload()
-        line = page.locator("#upload-list li.remembered")
-        expect(line).to_contain_text("101 MB of 210 MB arrived")
-        visitor.gate.refuses = lambda request: None
-        _choose(page, "#files", big)
-        _settled(visitor, "big.iso", "done")
-        again = visitor.gate.sent_bytes("PATCH") - first
-        assert again <= 200 * MIB - 12 * 8 * MIB, f"{again} bytes were sent the second time"
-        expected = _sha256(big)
-        assert _sha256(share / "big.iso") == expected
-        expect(page.locator("#upload-list code")).to_have_text(expected)
-        assert len(visitor.gate.fields("PATCH", "Content-Digest")) == 25
-
-
-def test_an_upload_waits_while_the_network_is_gone_and_goes_on_by_itself(
-    browser: Browser, share: Path, tmp_path: Path
-) -> None:
-    big = tmp_path / "film.mkv"
-    big.write_bytes(os.urandom(20 * MIB))
-    with visit(browser, share) as visitor:
-        page = visitor.open()
-        visitor.gate.break_after("PATCH", 1)
-        _choose(page, "#files", big)
-        _settled(visitor, "film.mkv", "retrying")
-        page.context.set_offline(True)
-        visitor.gate.refuses = lambda request: None
-        page.get_by_role("button", name="Retry: film.mkv").click()
-        expect(page.locator("#upload-list li.retrying")).to_contain_text("No answer from the other machine")
-        page.context.set_offline(False)
-        _settled(visitor, "film.mkv", "done")
-        assert (share / "film.mkv").read_bytes() == big.read_bytes()
-
-
-def test_an_upload_is_paused_resumed_and_cancelled(browser: Browser, share: Path, tmp_path: Path) -> None:
-    big = tmp_path / "film.mkv"
-    big.write_bytes(os.urandom(20 * MIB))
-    with visit(browser, share) as visitor:
-        page = visitor.open()
-        visitor.gate.break_after("PATCH", 1)
-        _choose(page, "#files", big)
-        _settled(visitor, "film.mkv", "retrying")
-        page.get_by_role("button", name="Pause all").click()
-        _settled(visitor, "film.mkv", "paused")
-        expect(page.locator("#upload-total")).to_contain_text("Uploads paused")
-        page.get_by_role("button", name="Resume all").click()
-        _settled(visitor, "film.mkv", "retrying")
-        page.get_by_role("button", name="Cancel: film.mkv").click()
-        _settled(visitor, "film.mkv", "cancelled")
-        page.wait_for_function("() => fetch('/film.mkv').then(answer => answer.status === 404)")
-    assert not [path for path in share.iterdir() if path.name.startswith(".lanline-part")]
-
-
-def test_a_taken_name_is_asked_about(browser: Browser, share: Path, tmp_path: Path) -> None:
-    (tmp_path / "new").mkdir()
-    for name in ("Part 1.bin", "part 2.bin", "part 10.bin"):
-        (tmp_path / "new" / name).write_text("new")
-    new = sorted((tmp_path / "new").iterdir())
-    with visit(browser, share) as visitor:
-        page = visitor.open()
-        _choose(page, "#files", new[0])
-        expect(page.locator("#asked")).to_have_text("Part 1.bin is there already.")
-        page.get_by_role("button", name="Keep both").click()
-        _settled(visitor, "Part 1 (2).bin", "done")
-        _choose(page, "#files", *new[1:])
-        page.locator("#for-all").check()
-        page.get_by_role("button", name="Replace").click()
-        expect(page.locator("#upload-list li.done")).to_have_count(3)
-    assert (share / "Part 1.bin").stat().st_size == 100
-    assert [(share / name).read_text() for name in ("Part 1 (2).bin", "part 2.bin", "part 10.bin")] == ["new"] * 3
-
-
-def test_where_nothing_is_replaced_replacing_is_not_offered(browser: Browser, share: Path, tmp_path: Path) -> None:
-    (tmp_path / "Part 1.bin").write_text("new")
-    with visit(browser, share, may=Permissions(upload=True)) as visitor:
-        page = visitor.open()
-        _choose(page, "#files", tmp_path / "Part 1.bin")
-        expect(page.get_by_role("button", name="Skip")).to_be_visible()
-        expect(page.get_by_role("button", name="Replace")).to_have_count(0)
-        page.get_by_role("button", name="Skip").click()
-        _settled(visitor, "Part 1.bin", "skipped")
-    assert (share / "Part 1.bin").stat().st_size == 100
-
-
-def test_a_file_over_the_limit_is_refused_with_the_limit(browser: Browser, share: Path, tmp_path: Path) -> None:
-    (tmp_path / "large.bin").write_bytes(bytes(2001))
-    with visit(browser, share, may=Permissions(upload=True, max_upload_bytes=2000)) as visitor:
-        page = visitor.open()
-        _choose(page, "#files", tmp_path / "large.bin")
-        expect(page.locator("#upload-list li.failed .note")).to_have_text("Too large: at most 2 kB is accepted.")
-        assert not visitor.gate.fields("PUT", "Content-Length")
-
-
 # What is done with a selection.
 
 
@@ -533,7 +355,7 @@ def test_nothing_is_beside_the_screen_of_a_phone(browser: Browser, share: Path, 
         expect(page.locator("#selection")).to_be_visible()
         assert _widths(page) == 360
         page.locator("#clear-selection").tap()
-        _choose(page, "#files", tmp_path / "Part 1.bin")
+        page.locator("#files").set_input_files(tmp_path / "Part 1.bin")
         expect(page.locator("#question")).to_be_visible()
         assert _widths(page) == 360
         page.get_by_role("button", name="Skip").tap()
@@ -628,7 +450,8 @@ def test_everything_has_a_name_for_those_who_listen(browser: Browser, share: Pat
         page = visitor.open()
         nameless = page.locator("#app button, #app a, #app input, #app dialog, #app [role=group]").evaluate_all(
             """all => all.filter(each => !each.hidden && each.type !== "file" && each.checkVisibility()
-                && !(each.getAttribute("aria-label") || each.getAttribute("aria-labelledby") || each.textContent.trim()))
+                && !each.getAttribute("aria-label") && !each.getAttribute("aria-labelledby")
+                && !each.textContent.trim())
                 .map(each => each.outerHTML)"""
         )
         assert nameless == []

@@ -3,6 +3,7 @@
 
 import { announce, at, icon, make, notify, square } from "./elements.js";
 import * as format from "./format.js";
+import { SMALL } from "./transfer.js";
 import { say } from "./words.js";
 
 const EVERY = 250; // ms between two drawings
@@ -153,7 +154,9 @@ export class Panel {
     line.querySelector("progress").hidden = !["sending", "finishing", "checking", "retrying", "paused", "remembered"].includes(item.state);
     line.querySelector(".doing").replaceChildren(...this.#buttons(item));
     if (had_focus) line.querySelector("button")?.focus();
-    if (item.hash && !line.querySelector("details")) {
+    // Small files that came with their own hash, and were compared with it, need no second look.
+    const is_compared = item.size <= SMALL && globalThis.crypto?.subtle;
+    if (item.hash && !is_compared && !line.querySelector("details")) {
       line.append(make("details", {}, make("summary", {}, say("hash")), make("code", {}, item.hash)));
     }
   }
@@ -208,7 +211,7 @@ function note_of(item) {
     case "paused":
       return say("pausing", { sent, size });
     case "retrying":
-      return say("again_in", { reason: reason_of(item), seconds: Math.max(0, Math.ceil((item.again_at - performance.now()) / 1000)) });
+      return say("again_in", { reason: reason_of(item), time: format.duration((item.again_at - performance.now()) / 1000) });
     case "asking":
       return say("taken_shorter");
     case "remembered":

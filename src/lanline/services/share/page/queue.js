@@ -211,7 +211,6 @@ export class Queue extends EventTarget {
   totals() {
     const totals = { size: 0, sent: 0, open: 0, running: 0, done: 0, failed: 0, paused: 0, remembered: 0, speed: 0, left: null };
     for (const item of this.items) {
-      if (item.state === "remembered") totals.remembered += 1;
       if (item.is_open) totals.open += 1;
       if (item.is_running) totals.running += 1;
       if (item.state in totals) totals[item.state] += 1;

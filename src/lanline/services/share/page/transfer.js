@@ -150,6 +150,7 @@ async function append_all({ url, offset }, { file, on_sent, signal }) {
     } else if (answer.status === 400 && chunk.digest["Content-Digest"] && ++damaged < DAMAGED_AT_MOST) {
       ready = prepare(at);
     } else {
+      on_sent(at); // what this chunk had sent did not arrive
       throw new NotSent(answer, damaged === DAMAGED_AT_MOST ? "damaged" : "");
     }
     on_sent(at);

@@ -88,7 +88,7 @@ export const words = {
   done: "Done, {size}",
   skipped: "Skipped: the name was taken",
   cancelled: "Cancelled",
-  again_in: "{reason} Trying again in {seconds} s.",
+  again_in: "{reason} Trying again in {time}.",
   more_waiting: { one: "and {count} more", other: "and {count} more" },
   speed: "{size}/s",
   left: "{time} left",

@@ -87,7 +87,7 @@ export const words = {
   done: "完成，{size}",
   skipped: "已跳过：名称已被占用",
   cancelled: "已取消",
-  again_in: "{reason}{seconds} 秒后重试。",
+  again_in: "{reason}{time}后重试。",
   more_waiting: { other: "还有 {count} 个" },
   speed: "{size}/秒",
   left: "剩余 {time}",
