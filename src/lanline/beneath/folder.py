@@ -188,7 +188,8 @@ class Folder:
         Args:
             names: where to begin.
             wants: asked for each with its names below the beginning; what it does not want is passed over unopened.
-            left_out: told of what could not be opened, and why. Unfinished files are passed over without a word.
+            left_out: told of what could not be opened, and of folders not entered by a link, and why. Unfinished files are
+                passed over without a word.
 
         Yields:
             The names below the beginning, and the open file or folder, which is closed when the next is asked for.

@@ -40,7 +40,7 @@ def tree(
             with open_((*start, *here)) as opened:
                 if opened.is_folder:
                     if is_link and (not enters_links or _identity(opened) in entered):
-                        continue
+                        raise NotAFile(f"{as_text(here)} is a link to a folder, which is not entered")
                     entered.add(_identity(opened))
                     waiting += _inside(opened, here, (*start, *here))
                 yield here, opened

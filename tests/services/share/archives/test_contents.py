@@ -81,6 +81,7 @@ def test_links_inside_are_files_and_links_to_folders_are_not_entered(tmp_path: P
     (root / "b" / "loop").symlink_to("..")
     with contents_of(root) as contents:
         assert paths(contents) == ["s/", "s/a", "s/b/", "s/b/x", "s/link"]
+        assert b"s/b/loop: " in contents.note()[1]
 
 
 def test_a_link_to_a_folder_that_is_chosen_is_entered(tmp_path: Path) -> None:
