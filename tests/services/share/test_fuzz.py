@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import logging
 import os
+import re
 import shutil
 import socket
 import zipfile
@@ -21,7 +22,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 from tests.http.serving import PATIENCE, Served, running
 
-from lanline.beneath import Folder
+from lanline.beneath import Folder, check_name
 from lanline.http.exchange import Exchange
 from lanline.services.share.assembly import site_of
 from lanline.services.share.shared import Permissions, Shared
@@ -73,9 +74,10 @@ class Ground:
             (self.folder / name).symlink_to(target)
         os.mkfifo(self.folder / "pipe")
 
-    def send(self, request: bytes) -> bytes:
+    def send(self, request: bytes, *, plants: bool = True) -> bytes:
         """All that comes back for these bytes, and a look at what it must never be."""
-        self.plant()
+        if plants:
+            self.plant()
         before = len(self.exchanges)
         received = bytearray()
         with socket.create_connection(("127.0.0.1", self.served.port), timeout=PATIENCE) as sock:
@@ -181,7 +183,10 @@ BAIT += [
     "..\\..\\marker",
 ]
 BAIT += ["sub/%", "a:b", "a.txt.", "\U0001f600", "\u202e", "a\r\nX: y", "a\tb", "\udcc0\udcae/marker", "\udcff"]
-PATHS = some.one_of(some.sampled_from(USUAL), some.sampled_from(BAIT), some.text(max_size=6))
+PATHS = some.one_of(
+    some.sampled_from(USUAL), some.sampled_from(BAIT), some.text(some.characters(exclude_categories=["Cs"]), max_size=6)
+)
+PLACES = some.sampled_from([b"/", b"/", b"/sub/", b"/in/", b"/out/", b"/up/", b"/.git/", b"/new/"])
 BETWEEN = often([b"/"], [b"//", b"/./", b"/../", b"\\", b"%2f", b"%5c", b"%2e%2e/", b"%c0%af", b";/", b"%00"], times=12)
 MORE = [b"?tar&name=up", b"?zip&name=.git", b"?zip&name=%00", b"?tar&name=%ff", b"?zip&tar", b"?a=%", b"?tar&name=pipe"]
 QUERIES = often(
@@ -312,6 +317,59 @@ def _active(folder: Path) -> list[str]:
         for each in folder.rglob("*")
         if not each.is_symlink() and each.is_file() and each.stat().st_mode & 0o7111
     ]
+
+
+@given(names=some.lists(some.one_of(PATHS, some.text(max_size=20)), min_size=1, max_size=3), place=PLACES)
+@BOUNDED
+def test_no_file_name_in_a_form_leads_outside(ground: Ground, names: list[str], place: bytes) -> None:
+    body = b""
+    for name in names:
+        written = name.encode("utf-8", "surrogateescape").replace(b'"', b"%22").replace(b"\r", b"").replace(b"\n", b"")
+        body += b'--B\r\nContent-Disposition: form-data; name="f"; filename="%s"\r\n\r\nhello\r\n' % written
+    head = b"POST %s HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n" % place
+    head += b"Content-Type: multipart/form-data; boundary=B\r\nContent-Length: %d\r\n\r\n" % (len(body) + 7)
+    answer = ground.send(head + body + b"--B--\r\n")
+    assert answer.startswith(b"HTTP/1.1 "), answer[:100]
+    for each in ground.folder.rglob("*"):
+        if each.is_file() and not each.is_symlink() and each.read_bytes() == b"hello":
+            check_name(each.name, is_new=True)
+            assert not each.name.startswith(".")
+
+
+STEPS = some.tuples(
+    some.sampled_from([b"PATCH", b"PATCH", b"PATCH", b"HEAD", b"GET", b"DELETE", b"PUT"]),
+    some.one_of(
+        some.just(b""), some.just(b""), some.sampled_from([b"/x", b"/../x", b"/..%2f..", b"%00", b"/out", b"/"])
+    ),
+    some.one_of(some.integers(0, 8), some.integers(-(2**70), 2**70)),
+    some.sampled_from([b"?0", b"?1", b"1"]),
+    some.sampled_from([b"", b"a", b"abcd", b"x" * 1_500]),
+)
+
+
+@given(target=targets(), complete=some.sampled_from([b"?0", b"?0", b"?1"]), steps=some.lists(STEPS, max_size=5))
+@BOUNDED
+def test_no_upload_in_parts_leads_outside(
+    ground: Ground, target: bytes, complete: bytes, steps: list[tuple[bytes, bytes, int, bytes, bytes]]
+) -> None:
+    always = b"Host: 127.0.0.1\r\nConnection: close\r\nContent-Type: application/partial-upload\r\n"
+    head = b"POST %s HTTP/1.1\r\n%sUpload-Complete: %s\r\nContent-Length: 4\r\n\r\n" % (target, always, complete)
+    begun = re.search(rb"Location: (\S+)", ground.send(head + b"abcd"))
+    address = begun[1] if begun else b"/.lanline/uploads/0123456789ab"
+    for method, tail, offset, is_last, body in steps:
+        lines = b"Upload-Offset: %d\r\nUpload-Complete: %s\r\nContent-Length: %d\r\n" % (offset, is_last, len(body))
+        ground.send(b"%s %s HTTP/1.1\r\n%s%s\r\n%s" % (method, address + tail, always, lines, body), plants=False)
+    assert not _active(ground.folder)
+
+
+@given(names=some.lists(PATHS, max_size=4), kind=some.sampled_from([b"zip", b"tar"]), place=PLACES)
+@BOUNDED
+def test_no_selection_packs_what_is_outside(ground: Ground, names: list[str], kind: bytes, place: bytes) -> None:
+    fields = b"".join(b"&name=" + b"".join(b"%%%02X" % byte for byte in os.fsencode(name)) for name in names)
+    answer = ground.send(
+        b"GET %s?%s%s HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n" % (place, kind, fields)
+    )
+    assert answer.startswith(b"HTTP/1.1 "), answer[:100]
 
 
 @given(fields=some.lists(RANGES, min_size=1, max_size=2), tag=some.one_of(some.none(), TAGS, DATES))
