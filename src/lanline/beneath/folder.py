@@ -20,7 +20,7 @@ from contextlib import closing, contextmanager
 from types import TracebackType
 from typing import NamedTuple, Self
 
-from lanline.beneath.draft import Draft, make_draft, reopen_draft
+from lanline.beneath.draft import UNNAMED, Draft, make_draft, reopen_draft
 from lanline.beneath.names import Names, as_text, check_name, is_draft
 from lanline.beneath.opened import Opened
 from lanline.beneath.oserrors import file_error
@@ -188,8 +188,8 @@ class Folder:
         Args:
             names: where to begin.
             wants: asked for each with its names below the beginning; what it does not want is passed over unopened.
-            left_out: told of what could not be opened, and of folders not entered by a link, and why. Unfinished files are
-                passed over without a word.
+            left_out: told of what could not be opened, of folders not entered by a link, and why. Unfinished files
+                are passed over without a word.
 
         Yields:
             The names below the beginning, and the open file or folder, which is closed when the next is asked for.
@@ -217,7 +217,7 @@ class Folder:
             FileMissing: it is not there; NotAFile: something else is; otherwise as `draft`.
         """
         place = self._place(folder)
-        with _closed_on_error(place, (*folder, name)):
+        with _closed_on_error(place, (*folder, UNNAMED)):
             return reopen_draft(place, folder, name, lambda: self._check_place(place, folder))
 
     def _place(self, names: Names) -> Place:
