@@ -11,16 +11,15 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from lanline.beneath import Folder
 from lanline.console import Painted
 from lanline.durations import show_duration
 from lanline.http.exchange import set_user
 from lanline.http.hosts import own_names
-from lanline.http.limits import WEB
 from lanline.http.password import PasswordGuard
 from lanline.http.server import HttpServer
 from lanline.room.descriptors import raise_descriptor_limit
@@ -147,46 +146,60 @@ async def _serve(job: _Job, console: Console) -> int:
         stack.enter_context(_logged(console))
         shared = _shared(job, stack)
         once = Once((job.given.name,)) if job.order.once and not isinstance(shared.source, PipeSource) else None
-        guards = [*job.guards, *([once.guard] if once is not None else [])]
         uploads = Uploads(shared) if shared.permissions.upload else None
-        site = site_of(shared, host_names=job.order.hosts, guards=guards, uploads=uploads)
-        sockets = [sock for one in job.taken.bound for sock in one.sockets]
-        around = once.around(site) if once is not None else site
-        server = HttpServer(around, *sockets, tls=job.tls, limits=WEB, heard=log.heard)
-        async with server, _kept_clean(uploads):
+        async with _server(job, shared, once, uploads, log) as server, _kept_clean(uploads):
             job.announcement.show(console)
             await _wait_end(signals, once, shared)
             is_cut_off = await _close(server, signals)
         log.close()
         code = _ending(once, shared, console)
+        if uploads is not None and uploads.unfinished:
+            text = _("{count} uploads are unfinished: they go on when the folder is shared again")
+            console.note(text.format(count=uploads.unfinished))
     _sum_up(log, console, time.monotonic() - began)
     return CUT_OFF if is_cut_off and code == 0 else code
+
+
+def _server(job: _Job, shared: Shared, once: Once | None, uploads: Uploads | None, log: AccessLog) -> HttpServer:
+    guards = [*job.guards, *([once.guard] if once is not None else [])]
+    site: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+    site = site_of(shared, host_names=job.order.hosts, guards=guards, uploads=uploads)
+    if once is not None:
+        site = once.around(site)
+    sockets = [sock for one in job.taken.bound for sock in one.sockets]
+    return HttpServer(site, *sockets, tls=job.tls, heard=log.heard)
 
 
 @asynccontextmanager
 async def _kept_clean(uploads: Uploads | None) -> AsyncIterator[None]:
     """Unfinished uploads to which nobody comes back are removed for as long as the block lasts."""
-    async with asyncio.TaskGroup() as group:
-        keeper = group.create_task(uploads.keep_clean()) if uploads is not None else None
-        try:
-            yield
-        finally:
-            if keeper is not None:
-                keeper.cancel()
+    if uploads is None:
+        yield
+        return
+    # Not a TaskGroup: it would wrap an error of the block, and its sentence would be lost to the person.
+    keeper = asyncio.get_running_loop().create_task(uploads.keep_clean())
+    try:
+        yield
+    finally:
+        keeper.cancel()
+        await asyncio.wait({keeper})
+    if not keeper.cancelled():
+        keeper.result()  # a fault of ours
 
 
 async def _wait_end(signals: StopSignals, once: Once | None, shared: Shared) -> None:
     """Returns when it was told to stop, or what was shared for one download is gone."""
-    ends: list[asyncio.Future[object]] = []
-    async with asyncio.TaskGroup() as group:
-        told = group.create_task(signals.first.wait())
-        ends.append(told)  # type: ignore[arg-type]  # what it gives is not looked at
-        if once is not None:
-            ends.append(once.taken_by)  # type: ignore[arg-type]
-        if isinstance(shared.source, PipeSource):
-            ends.append(shared.source.drained)  # type: ignore[arg-type]
+    told = asyncio.get_running_loop().create_task(signals.first.wait())
+    ends: list[asyncio.Future[Any]] = [told]
+    if once is not None:
+        ends.append(once.taken_by)
+    if isinstance(shared.source, PipeSource):
+        ends.append(shared.source.drained)
+    try:
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+    finally:
         told.cancel()
+        await asyncio.wait({told})
 
 
 async def _close(server: HttpServer, signals: StopSignals) -> bool:
