@@ -204,7 +204,7 @@ def test_a_draft_that_is_opened_again_is_a_file_of_ours_and_nobodys_program(fold
     ]
     for make in makes:
         make()
-        with pytest.raises(FileError, match=r"\.lanline-part"):
+        with pytest.raises(FileError, match="unfinished"):
             folder.reopen_draft((), name)
         path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink()
     with pytest.raises(FileMissing, match="there is no"):
@@ -232,12 +232,13 @@ def test_many_commits_can_be_synced_at_once(folder: Folder, shared: Path) -> Non
     assert sorted(os.listdir(shared)) == ["0", "1", "2"]
 
 
-def test_a_full_disk_says_so(folder: Folder) -> None:
+def test_a_full_disk_says_so_without_the_name_of_the_draft(folder: Folder) -> None:
     with folder.draft() as draft, open("/dev/full", "wb", buffering=0) as full:
         own = os.dup(draft.fd)
         os.dup2(full.fileno(), draft.fd)
-        with pytest.raises(DiskFull, match=os.strerror(errno.ENOSPC)):
+        with pytest.raises(DiskFull, match=os.strerror(errno.ENOSPC)) as caught:
             draft.write(b"x", 0)
+        assert draft.name not in str(caught.value)
         os.dup2(own, draft.fd)
         os.close(own)
         draft.write(b"room again", 0)

@@ -28,6 +28,10 @@ from lanline.errors import FileMissing, NameRefused, NotAFile, TakenAlready
 _RANDOM_BYTES: Final = 16
 """128 bits: two drafts never meet, and nobody guesses one; the address of an unfinished upload is made of them."""
 
+UNNAMED: Final = "(unfinished)"
+"""What a draft is called in sentences. Its name is a secret: who writes a file and knows its name could have it opened
+as something that it is not."""
+
 
 class Draft:
     """An unfinished file; a context manager that discards it unless it was committed or closed.
@@ -65,21 +69,21 @@ class Draft:
                 view = view[count:]
                 offset += count
         except OSError as error:
-            raise file_error(error, (*self._folder, self.name)) from error
+            raise file_error(error, (*self._folder, UNNAMED)) from error
 
     def cut(self, size_bytes: int) -> None:
         """Makes it this long: what is beyond is gone, what is missing reads as zeroes. Raises as `write`."""
         try:
             os.ftruncate(self.fd, size_bytes)
         except OSError as error:
-            raise file_error(error, (*self._folder, self.name)) from error
+            raise file_error(error, (*self._folder, UNNAMED)) from error
 
     def sync(self) -> None:
         """Waits until what was written is on the disk. Raises as `write`."""
         try:
             sync(self.fd)
         except OSError as error:
-            raise file_error(error, (*self._folder, self.name)) from error
+            raise file_error(error, (*self._folder, UNNAMED)) from error
 
     def commit(self, name: str, *, replaces: bool = False, syncs: bool = True) -> bool:
         """Gives the file its name, in the folder it was made in, and closes it. Blocks until it is on the disk.
@@ -139,7 +143,7 @@ class Draft:
         except FileNotFoundError:
             found = None
         if found is None or not os.path.samestat(found, os.fstat(self.fd)):
-            raise FileMissing(f"the unfinished file {self.name} was taken away")
+            raise FileMissing("the unfinished file was taken away")
 
     def _replaced_by(self, name: str) -> os.stat_result | None:
         """What a commit under this name would replace; nothing where the name is free."""
@@ -164,7 +168,7 @@ class Draft:
         except FileMissing:
             pass  # somebody was faster
         except OSError as error:
-            raise file_error(error, (*self._folder, self.name)) from error
+            raise file_error(error, (*self._folder, UNNAMED)) from error
         finally:
             self.close()
 
@@ -196,12 +200,12 @@ def make_draft(place: Place, folder: Names, check: Callable[[], None]) -> Draft:
 def reopen_draft(place: Place, folder: Names, name: str, check: Callable[[], None]) -> Draft:
     """A draft that was closed unfinished. Raises OSError, NameRefused for a name of another form, NotAFile."""
     if not name.startswith(DRAFT_PREFIX) or not name.removeprefix(DRAFT_PREFIX).isalnum():
-        raise NameRefused(f"{name[:80]!r} is not the name of an unfinished file")
+        raise NameRefused("this is not the name of an unfinished file")
     fd = place.reopen(name)
     try:
         status = os.fstat(fd)
         if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1:
-            raise NotAFile(f"{name} is not an unfinished file")
+            raise NotAFile("what has this name is not an unfinished file")
         if hasattr(os, "fchmod") and status.st_mode & 0o7111:
             os.fchmod(fd, status.st_mode & 0o666)
     except BaseException:

@@ -363,6 +363,12 @@ def test_an_address_that_was_never_given_out_is_missing(share: Served) -> None:
         assert share.ask("HEAD", url).status in (400, 404)
 
 
+def test_an_upload_is_in_its_own_folder_and_in_no_other(share: Served) -> None:
+    url = _begin(share)
+    for wrong in (f"{url}/deeper", url.removesuffix("/into"), f"{url}x"):
+        assert share.ask("HEAD", wrong).status == 404
+
+
 def test_an_upload_goes_on_with_a_new_server(tmp_path: Path) -> None:
     data = random.randbytes(10 << 20)
     with served(tmp_path) as share:
@@ -374,6 +380,15 @@ def test_an_upload_goes_on_with_a_new_server(tmp_path: Path) -> None:
         assert last.headers["Repr-Digest"] == _sha256(data + b"end")
         assert share.files() == ["file"]
         assert (tmp_path / "file").read_bytes() == data + b"end"
+
+
+def test_an_upload_replaces_nothing_with_a_new_server_that_allows_less(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"old")
+    with served(tmp_path, may=Permissions(upload=True, overwrite=True)) as share:
+        url = _begin(share, "/file", b"new")
+    with served(tmp_path, may=Permissions(upload=True)) as share:
+        assert _append(share, url, 3, b"er", ends=True).status == 409
+    assert (tmp_path / "file").read_bytes() == b"old"
 
 
 def test_a_prefix_that_changed_on_the_disk_ends_the_upload(tmp_path: Path) -> None:

@@ -247,7 +247,8 @@ class Resumable:
             finished = await self._finishing.finish(
                 opening.part,
                 names,
-                may_replace=plan.may_replace,
+                # Both: it may have begun in another process, whose owner allowed more.
+                may_replace=plan.may_replace and self._shared.permissions.overwrite,
                 may_rename=plan.may_rename,
                 check=(lambda: self._check_tag(upload)) if plan.replaced_tag is not None else None,
             )

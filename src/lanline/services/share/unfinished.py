@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
 from lanline.beneath.names import DRAFT_PREFIX
-from lanline.errors import FileError, FileMissing, NameRefused, NotAFile
+from lanline.errors import FileError, FileMissing, LeadsOutside, NameRefused, NotAFile, ParentMissing
 from lanline.services.share.digests import Hasher
 from lanline.services.share.journal import Journal, Mark, Plan, line_of, read_journal
 
@@ -204,7 +204,7 @@ def load_upload(folder: Folder, place: Names, token: str) -> Unfinished | None:
     """
     try:
         journal_file = folder.reopen_draft(place, DRAFT_PREFIX + token)
-    except (FileMissing, NameRefused, NotAFile):
+    except (FileMissing, LeadsOutside, NameRefused, NotAFile, ParentMissing):
         return None
     try:
         status = os.fstat(journal_file.fd)
