@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from lanline.http.refusal import Refusal
 from lanline.services.share.shared import Permissions
 from tests.interop.browsing import PATIENCE_MS, Visit, browser, share, visit
 
@@ -179,3 +180,35 @@ def test_a_file_over_the_limit_is_refused_with_the_limit(browser: Browser, share
         _choose(page, "#files", tmp_path / "large.bin")
         expect(page.locator("#upload-list li.failed .note")).to_have_text("Too large: at most 2 kB is accepted.")
         assert not visitor.gate.fields("PUT", "Content-Length")
+
+
+def test_a_chunk_that_came_damaged_is_sent_again(browser: Browser, share: Path, tmp_path: Path) -> None:
+    big = tmp_path / "film.mkv"
+    big.write_bytes(os.urandom(20 * MIB))
+    with visit(browser, share) as visitor:
+        visitor.open()
+        damaged = Refusal(400, "What came has another sha-256 than the request says.")
+        answers = iter([None, damaged, damaged])
+        visitor.gate.refuses = lambda request: next(answers, None) if request.method == "PATCH" else None
+        _choose(visitor.page, "#files", big)
+        _settled(visitor, "film.mkv", "done")
+        offsets = [int(each) for each in visitor.gate.fields("PATCH", "Upload-Offset")]
+        assert offsets == [0, 8 * MIB, 16 * MIB]
+        assert (share / "film.mkv").read_bytes() == big.read_bytes()
+
+
+def test_a_file_that_changed_meanwhile_is_not_sent_as_if_it_had_not(
+    browser: Browser, share: Path, tmp_path: Path
+) -> None:
+    big = tmp_path / "film.mkv"
+    big.write_bytes(os.urandom(20 * MIB))
+    with visit(browser, share) as visitor:
+        page = visitor.open()
+        visitor.gate.break_after("PATCH", 1)
+        _choose(page, "#files", big)
+        _settled(visitor, "film.mkv", "retrying")
+        big.write_bytes(os.urandom(19 * MIB))
+        visitor.gate.refuses = lambda request: None
+        page.get_by_role("button", name="Retry: film.mkv").click()
+        expect(page.locator("#upload-list li.failed .note")).to_contain_text("The file changed")
+    assert not (share / "film.mkv").exists()

@@ -2,13 +2,14 @@
 //
 // Large files follow draft-ietf-httpbis-resumable-upload: POST makes the upload and gives its address, PATCH appends at an
 // offset, HEAD tells how far it got. Each chunk carries its SHA-256 (Content-Digest, RFC 9530) where the browser may compute
-// one, which is on TLS and localhost; elsewhere the server's own hash of the whole is shown at the end.
+// one, which is on TLS and localhost; elsewhere the server's own hash of the whole is shown at the end. What is sent is the
+// slice of the file, not the bytes that were hashed: the browser then reads it where it sends, and copies nothing.
 // Nothing here waits or tries again: queue.js decides that.
 
 import * as memory from "./memory.js";
 
 export const SMALL = 4 * 1024 * 1024; // one request, repeated whole when it fails
-const CHUNK = 8 * 1024 * 1024; // what at most is sent twice after a cut; 3 files hold 48 MiB while they hash ahead
+const CHUNK = 8 * 1024 * 1024; // what at most is sent twice after a cut
 const DAMAGED_AT_MOST = 3;
 
 /** The server said no, or nothing (status 0). `retry_after` is in seconds, or null. */
@@ -46,18 +47,23 @@ export function request(method, url, { headers = {}, body = null, on_progress = 
   });
 }
 
-async function bytes_of(file, start, end) {
+async function bytes_of(blob) {
   try {
-    return await file.slice(start, end).arrayBuffer();
+    return await blob.arrayBuffer();
   } catch {
     throw new NotSent({ status: -1, text: "", header: () => "" }, "changed");
   }
 }
 
-async function digest_of(bytes) {
+async function digest_of(blob) {
   if (!globalThis.crypto?.subtle) return {};
-  const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+  const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", await bytes_of(blob)));
   return { "Content-Digest": `sha-256=:${btoa(String.fromCharCode(...hash))}:` };
+}
+
+/** Passes if it was the network that failed, and not the reading of the file, which the browser tells in the same way. */
+async function check_readable(answer, file, offset) {
+  if (answer.status === 0) await bytes_of(file.slice(offset, offset + 1));
 }
 
 /** The SHA-256 of the whole file that an answer tells (Repr-Digest), in hexadecimal; "" where it tells none. */
@@ -71,13 +77,13 @@ const fresh = (replaces) => (replaces ? {} : { "If-None-Match": "*" });
 
 /** Sends a small file. `upload`: {file, target, replaces, on_sent(bytes), signal}. Gives the server's hash, or "". */
 export async function send_small({ file, target, replaces, on_sent, signal }) {
-  const body = await bytes_of(file, 0, file.size);
   const answer = await request("PUT", target, {
-    headers: { ...fresh(replaces), ...(await digest_of(body)), ...ASKS_HASH, "Content-Type": "application/octet-stream" },
-    body,
+    headers: { ...fresh(replaces), ...(await digest_of(file)), ...ASKS_HASH, "Content-Type": "application/octet-stream" },
+    body: file,
     on_progress: on_sent,
     signal,
   });
+  await check_readable(answer, file, 0);
   if (answer.status < 200 || answer.status > 299) throw new NotSent(answer);
   on_sent(file.size);
   return hash_in(answer);
@@ -127,7 +133,7 @@ async function begun(key, { file, target, replaces, signal }) {
 /** While one chunk travels, the next is read and hashed. */
 async function append_all({ url, offset }, { file, on_sent, signal }) {
   const prepare = async (start) => {
-    const body = await bytes_of(file, start, Math.min(start + CHUNK, file.size));
+    const body = file.slice(start, start + CHUNK);
     return { start, body, digest: await digest_of(body) };
   };
   let damaged = 0;
@@ -136,7 +142,7 @@ async function append_all({ url, offset }, { file, on_sent, signal }) {
   on_sent(at);
   for (;;) {
     const chunk = await ready;
-    const end = chunk.start + chunk.body.byteLength;
+    const end = chunk.start + chunk.body.size;
     const is_last = end === file.size;
     ready = is_last ? null : prepare(end);
     ready?.catch(() => {}); // awaited in the next round; an abort before that is no fault of its own
@@ -151,6 +157,7 @@ async function append_all({ url, offset }, { file, on_sent, signal }) {
       ready = prepare(at);
     } else {
       on_sent(at); // what this chunk had sent did not arrive
+      await check_readable(answer, file, at);
       throw new NotSent(answer, damaged === DAMAGED_AT_MOST ? "damaged" : "");
     }
     on_sent(at);
@@ -172,7 +179,7 @@ function append(url, chunk, is_last, { on_sent, signal }) {
       "Upload-Complete": is_last ? "?1" : "?0",
     },
     body: chunk.body,
-    on_progress: (bytes) => on_sent(chunk.start + Math.min(bytes, chunk.body.byteLength)),
+    on_progress: (bytes) => on_sent(chunk.start + Math.min(bytes, chunk.body.size)),
     signal,
   });
 }
