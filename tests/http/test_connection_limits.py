@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 
 from aiohttp import web
 
@@ -96,3 +97,15 @@ def test_a_client_that_takes_nothing_is_cut_off(run: Run) -> None:
 
     run(main())
     assert heard[0].status == CUT_OFF
+
+
+def test_the_system_bears_a_reader_who_rests_as_long_as_the_server_does(run: Run) -> None:
+    async def main() -> None:
+        async with serving() as server, connected(server) as raw:
+            assert (await raw.ask(request("/"))).status == 200
+            transport = server.connections[0].transport
+            assert transport is not None
+            sock = transport.get_extra_info("socket")
+            assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == int(WEB.stall + 1) * 1000
+
+    run(main())

@@ -11,7 +11,10 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from aiohttp.http import HttpVersion11, RawRequestMessage
 from aiohttp.http_exceptions import BadHttpMethod, HttpProcessingError, InvalidURLError, LineTooLong
+from multidict import CIMultiDict, CIMultiDictProxy
+from yarl import URL
 
 from lanline.http.limits import HttpLimits
 from lanline.http.refusal import Refusal
@@ -54,6 +57,12 @@ def refusal_of_parser(error: HttpProcessingError, begun: bytes, limits: HttpLimi
     if text.startswith("Duplicate"):
         return Refusal(400, "a field that may stand once stands twice")
     return Refusal(400, "the request is malformed")
+
+
+def unreadable() -> RawRequestMessage:
+    """In place of a request that could not be read."""
+    fields: CIMultiDict[str] = CIMultiDict()
+    return RawRequestMessage("-", "-", HttpVersion11, CIMultiDictProxy(fields), (), True, None, False, False, URL("/"))
 
 
 def target_too_long(limits: HttpLimits) -> Refusal:

@@ -25,7 +25,7 @@ _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 async def body_of(request: web.BaseRequest, *, limit: int | None) -> AsyncIterator[bytes]:
-    """The pieces of the body, none of them empty, each of at most twice `limits.read_bytes`.
+    """The pieces of the body as they come, none of them empty, 512 KiB at most.
 
     Args:
         request: of a server of this folder; its body may be read once.

@@ -20,24 +20,27 @@ import asyncio
 from collections import deque
 from collections.abc import Sequence
 from time import monotonic
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from aiohttp import web
 from aiohttp.http import HttpVersion10, HttpVersion11, RawRequestMessage, StreamWriter
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 from aiohttp.web_protocol import RequestHandler
-from multidict import CIMultiDict, CIMultiDictProxy
-from yarl import URL
 
 from lanline.http.answering import GONE, Outcome, answer, refuse
-from lanline.http.badrequest import header_too_large, refusal_of_parser
+from lanline.http.badrequest import header_too_large, refusal_of_parser, unreadable
 from lanline.http.exchange import Exchange, Request
 from lanline.http.gauge import Gauge
 from lanline.http.house import House
 from lanline.http.limits import HttpLimits
 from lanline.http.refusal import Refusal
+from lanline.limits import KiB
 from lanline.transport.base import Arrival
+from lanline.transport.tuning import bear_silence
+
+_UNSENT_BYTES: Final = 64 * KiB
+"""What the transport holds before a writer has to wait: asyncio's own figure without TLS."""
 
 IDLE, HEADER, BUSY, LINGERING, CLOSING = range(5)
 """IDLE: no byte of a request is here. HEADER: one has begun. BUSY: requests are being answered. LINGERING: the last
@@ -45,12 +48,6 @@ answer is written, what still comes is thrown away. CLOSING: nothing is read, wh
 
 _Message = tuple[RawRequestMessage | Refusal, StreamReader]
 """A request with its body; or what to say instead, where none could be read."""
-
-
-def _unreadable() -> RawRequestMessage:
-    """In place of a request that could not be read."""
-    fields: CIMultiDict[str] = CIMultiDict()
-    return RawRequestMessage("-", "-", HttpVersion11, CIMultiDictProxy(fields), (), True, None, False, False, URL("/"))
 
 
 class Connection(RequestHandler):
@@ -116,6 +113,12 @@ class Connection(RequestHandler):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begins to serve."""
         super(RequestHandler, self).connection_made(transport)
+        sock = transport.get_extra_info("socket")
+        if sock is not None:
+            bear_silence(sock, self._house.limits.stall + 1)  # a second later than the house
+        if transport.get_extra_info("sslcontext") is not None:
+            # asyncio and uvloop let 512 KiB wait over TLS, and copy them twice more on their way.
+            cast(asyncio.Transport, transport).set_write_buffer_limits(high=_UNSENT_BYTES)
         self._is_surplus = not self._house.admit(self)
         self.task = self._loop.create_task(self.start())
 
@@ -315,7 +318,7 @@ class Connection(RequestHandler):
         """Answers one request and tells the house of it. Returns whether the connection can carry another."""
         if not isinstance(message, Refusal) and message.version not in (HttpVersion10, HttpVersion11):
             message = Refusal(505, "this server speaks HTTP/1.1 and HTTP/1.0")  # aiohttp would answer as HTTP/2.0
-        head, refusal = (_unreadable(), message) if isinstance(message, Refusal) else (message, self._crowded())
+        head, refusal = (unreadable(), message) if isinstance(message, Refusal) else (message, self._crowded())
         began = monotonic()
         writer = StreamWriter(self, self._loop)
         request = Request(head, body, self, writer, cast(Any, self.task), self._loop)

@@ -49,7 +49,7 @@ class HttpLimits(NamedTuple):
     max_rest_bytes: int = 256 * KiB
     """The rest of an unread body up to which a connection is kept for the next request."""
 
-    read_bytes: int = 128 * KiB
+    read_bytes: int = 64 * KiB
     """Bytes of a body that wait for whoever reads it; at twice as many the sender has to wait."""
 
     retry_after: int = 5

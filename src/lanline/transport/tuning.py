@@ -39,3 +39,18 @@ def tune(sock: socket.socket) -> None:
         option = getattr(socket, name, None)
         if option is not None:
             sock.setsockopt(socket.IPPROTO_TCP, option, value)
+
+
+def bear_silence(sock: socket.socket, seconds: float) -> None:
+    """Lets a peer take nothing of what was sent for so long before the system ends the connection. Not TCP: nothing.
+
+    For protocols whose readers may rest, such as a browser with a paused video: the system counts a closed window as
+    silence. Where the system has no TCP_USER_TIMEOUT it bears more anyway.
+
+    Args:
+        sock: connected, and tuned before.
+        seconds: above 0.
+    """
+    option = getattr(socket, "TCP_USER_TIMEOUT", None)
+    if option is not None and sock.family in (socket.AF_INET, socket.AF_INET6):
+        sock.setsockopt(socket.IPPROTO_TCP, option, int(seconds * 1000))
