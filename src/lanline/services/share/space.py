@@ -13,7 +13,6 @@ import os
 from typing import Final
 
 from lanline.errors import DiskFull
-from lanline.translation import _
 
 MOST_RESERVED: Final = 1 << 30
 """Bytes. 5 % of a large disk would refuse uploads while hundreds of gigabytes are free."""
@@ -40,7 +39,5 @@ def check_room(fd: int, wanted_bytes: int) -> None:
     room = room_of(fd)
     if wanted_bytes > room:
         raise DiskFull(
-            _("{wanted_bytes} bytes are too many for the disk: uploads may still fill {room_bytes} bytes of it").format(
-                wanted_bytes=wanted_bytes, room_bytes=max(room, 0)
-            )
+            f"{wanted_bytes} bytes are too many for the disk: uploads may still fill {max(room, 0)} bytes of it"
         )
