@@ -21,6 +21,7 @@ PURE_FOLDERS = ("lanline.framing", "lanline.session")
 PURE_MODULES = (
     *(f"lanline.{name}" for name in ("errors", "roles", "address", "limits", "clean", "console", "translation")),
     *(f"lanline.room.{name}" for name in ("keys", "roster", "policy", "audit", "paths")),
+    "lanline.beneath",
     "lanline.transport.sockets",
     "lanline.transport.udp.multicast",
     "lanline.link.blocking",
