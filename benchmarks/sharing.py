@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -261,7 +261,8 @@ def _family(pid: int) -> set[int]:
     """A process and its children."""
     pids = {pid}
     for task in Path(f"/proc/{pid}/task").iterdir():
-        pids |= {int(child) for child in task.joinpath("children").read_text().split()}
+        with suppress(FileNotFoundError, ProcessLookupError):  # a thread that has ended since it was listed
+            pids |= {int(child) for child in task.joinpath("children").read_text().split()}
     return pids
 
 
