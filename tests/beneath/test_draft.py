@@ -224,6 +224,7 @@ def test_a_draft_is_cut_to_what_was_confirmed(folder: Folder) -> None:
     assert content(folder, "a") == b"0123\0\0x"
 
 
+@pytest.mark.timeout(120)  # waits for all that this disk still has to write, whoever wrote it
 def test_many_commits_can_be_synced_at_once(folder: Folder, shared: Path) -> None:
     for number in range(3):
         with folder.draft() as draft:

@@ -43,6 +43,7 @@ def test_nothing_is_made_or_opened_through_a_link(place: Place, tmp_path: Path) 
     assert os.listdir(tmp_path) == ["link"]
 
 
+@pytest.mark.timeout(120)  # waits for all that this disk still has to write, whoever wrote it
 def test_what_is_written_can_be_waited_for(place: Place, tmp_path: Path) -> None:
     fd = place.create("a")
     os.write(fd, b"x")

@@ -111,7 +111,7 @@ def hold(path: str) -> Way:
     Raises:
         OSError: it is not there, is no folder, or may not be opened.
     """
-    # Each way is imported where it can work: importing openat2 loads ctypes, 5 ms that only Linux has use for.
+    # Each way is imported where it can work, and only there.
     if os.open not in os.supports_dir_fd:
         from lanline.beneath.resolving import Resolving
 
