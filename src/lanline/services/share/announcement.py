@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import os
 import shlex
+import sys
 from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import quote_from_bytes
 
 from lanline.console import Painted
 from lanline.services.share.addresses import Spot, url_of
+from lanline.services.share.given import is_wide
 from lanline.translation import _
 
 if TYPE_CHECKING:
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from lanline.services.share.order import Order
 
 _MOST_SHOWN: Final = 4
+_MOST_LINES: Final = 14
+"""Of everything but the code, at its longest but for many networks."""
 _MAX_QR_BYTES: Final = 78
 """Up to here the code is 19 lines high; a longer address leads to the list of files, which has the file in it."""
 
@@ -33,6 +37,8 @@ class Served(NamedTuple):
     left_out: tuple[Spot, ...]
     fingerprint: str
     """Of the certificate; empty without TLS."""
+    pin: str
+    """Of the key of a certificate of this machine's own, for curl; else empty."""
     has_password: bool
 
 
@@ -57,12 +63,16 @@ class Announcement:
             console.json(self._document())
             console.flush()
             return
-        self._draw(console)
+        code = self._code(console)
+        # With a code a terminal of 24 lines has room for what a phone needs, and no more.
+        is_roomy = not code or _lines_of_terminal() >= len(code) + _MOST_LINES
+        for line in code:
+            console.line(Painted(line, "on black"))
         console.line(Painted(self._what(), "bold"))
-        self._list(console)
+        self._list(console, has_loopback=is_roomy)
         if self._served.fingerprint:
             self._show_fingerprint(console)
-        for hint in self._hints():
+        for hint in self._hints() if is_roomy else ():
             console.line("  ", Painted(hint, "dim"))
         for warning in self._warnings():
             console.note(Painted(_("Take care: "), "yellow"), warning)
@@ -81,18 +91,16 @@ class Announcement:
 
     # -- for a person ------------------------------------------------------------------------------------------
 
-    def _draw(self, console: Console) -> None:
+    def _code(self, console: Console) -> list[str]:
+        """The lines of the QR code; none where nobody could scan it."""
         best = self._served.spots[0]
         if not (self._order.qr or (console.is_terminal and not best.is_loopback and best.is_for_browsers)):
-            return
+            return []
         from lanline.services.share.qr import qr_lines  # here: few need it
 
         url = self._url(best.host)
         lines = qr_lines(url if len(url) <= _MAX_QR_BYTES else self._url(best.host, ""))
-        if not self._order.qr and not _fits(lines):
-            return
-        for line in lines:
-            console.line(Painted(line, "on black"))
+        return lines if self._order.qr or _fits(lines) else []
 
     def _what(self) -> str:
         name = self._given.name
@@ -113,9 +121,13 @@ class Announcement:
                 rights.append(_("replace"))
         if order.delete:
             rights.append(_("remove"))
-        return ", ".join(rights) if len(rights) > 1 else _("only read")
+        return (
+            _("{some} and {last}").format(some=", ".join(rights[:-1]), last=rights[-1])
+            if rights[1:]
+            else _("only read")
+        )
 
-    def _list(self, console: Console) -> None:
+    def _list(self, console: Console, *, has_loopback: bool) -> None:
         network = [spot for spot in self._served.spots if not spot.is_loopback]
         shown = [spot for spot in network if spot.is_for_browsers] or network
         rows = [
@@ -123,7 +135,7 @@ class Announcement:
             for spot in shown[:_MOST_SHOWN]
         ]
         loopback = next((spot for spot in self._served.spots if spot.is_loopback), None)
-        if loopback is not None:
+        if loopback is not None and (has_loopback or not rows):
             words = _("this machine") if network else _("this machine only; --lan opens it to others")
             rows.append((self._url(loopback.host), words))
         width = max(len(url) for url, _words in rows)
@@ -140,7 +152,8 @@ class Announcement:
         console.line("  ", Painted(self._served.fingerprint[half + 1 :], "bold"))
 
     def _hints(self) -> list[str]:
-        begin = "curl" + (" -k" if self._order.has_tls and self._order.tls_cert is None else "")
+        # -k alone would send the password to anybody; with the pin curl goes on to this machine's key and no other.
+        begin = f"curl -k --pinnedpubkey sha256//{self._served.pin}" if self._served.pin else "curl"
         begin += f" -u {shlex.quote(self._order.user or 'me')}" if self._served.has_password else ""
         best = self._served.spots[0].host
         if self._given.kind != "folder":
@@ -164,6 +177,8 @@ class Announcement:
             warnings.append(text)
         elif not order.has_tls:
             warnings.append(_("the password travels in the open: whoever is on the way can read it"))
+        if is_wide(self._given):
+            warnings.append(_("this is the whole of {path}").format(path=self._given.path))
         if served.left_out:
             hosts = ", ".join(spot.host for spot in served.left_out[:_MOST_SHOWN])
             warnings.append(_("not served at {hosts}: no private network").format(hosts=hosts))
@@ -190,6 +205,7 @@ class Announcement:
             "may": {"upload": order.upload, "overwrite": order.overwrite, "delete": order.delete},
             "password": served.has_password,
             "fingerprint": served.fingerprint or None,
+            "pin": served.pin or None,
         }
 
 
@@ -200,3 +216,10 @@ def _fits(lines: list[str]) -> bool:
     except OSError:
         return False
     return size.columns >= len(lines[0]) and size.lines >= len(lines)
+
+
+def _lines_of_terminal() -> int:
+    try:
+        return os.get_terminal_size(1).lines
+    except OSError:
+        return sys.maxsize

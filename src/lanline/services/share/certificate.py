@@ -15,6 +15,7 @@ Decision 103.
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import ipaddress
 import re
@@ -26,7 +27,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from lanline.errors import StateDamaged, StateNotSaved, UsageError
 from lanline.room.certificates import EARLIEST, WEB_DAYS
 from lanline.room.disk import quoted, read_secret, write_atomic
-from lanline.room.keys import new_key, node_key_pem
+from lanline.room.keys import new_key, node_key_pem, public_key_hash
 from lanline.room.paths import StateFolder, ensure_folder
 from lanline.translation import _
 
@@ -54,6 +55,9 @@ class Identity(NamedTuple):
     fingerprint: str
     """See `fingerprint_of`."""
 
+    pin: str
+    """SHA-256 of the public key in base64, as `curl --pinnedpubkey sha256//PIN` takes it. It outlives renewals."""
+
     is_new: bool
     """Whether it was made just now: nobody can have seen it before."""
 
@@ -76,11 +80,11 @@ def own_identity(folder: StateFolder, names: Sequence[str], *, now: datetime | N
     key, old = _parse(place, data) if data is not None else (new_key(), None)
     wanted = _usable(names)
     if old is not None and set(wanted) <= set(_names_of(old)) and _is_good(old, now):
-        return Identity(place, fingerprint_of(_der(old)), is_new=False)
+        return Identity(place, fingerprint_of(_der(old)), _pin(old), is_new=False)
     kept = [name for name in (_names_of(old) if old is not None else ()) if name not in wanted]
     certificate = _make(key, [*wanted, *kept][:MAX_NAMES], now)
     write_atomic(place, node_key_pem(key) + _pem(certificate))
-    return Identity(place, fingerprint_of(_der(certificate)), is_new=True)
+    return Identity(place, fingerprint_of(_der(certificate)), _pin(certificate), is_new=True)
 
 
 def fingerprint_of(der: bytes) -> str:
@@ -121,6 +125,10 @@ def https_context(certificate_file: Path, key_file: Path) -> ssl.SSLContext:
     context = server_context(certificate_file, key_file)
     context.set_alpn_protocols(["http/1.1"])
     return context
+
+
+def _pin(certificate: Certificate) -> str:
+    return base64.b64encode(public_key_hash(certificate)).decode()
 
 
 def _place(folder: StateFolder) -> Path:

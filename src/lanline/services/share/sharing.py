@@ -71,7 +71,7 @@ def share(order: Order, console: Console, folder: StateFolder) -> int:
     is_protected = password is not None
     check_contents(given, folder.home, hidden=order.hidden, is_lan=order.is_lan, has_password=is_protected)
     choice = choose(interfaces(), is_lan=order.is_lan, outward=outward_interface())
-    tls, fingerprint = _identity(order, folder, [spot.host for spot in choice.spots])
+    tls, fingerprint, pin = _identity(order, folder, [spot.host for spot in choice.spots])
     raise_descriptor_limit()
     taken = take([spot.host for spot in choice.spots], order.port)
     try:
@@ -80,7 +80,7 @@ def share(order: Order, console: Console, folder: StateFolder) -> int:
             why = str(taken.in_place_of).partition(":")[0]
             console.note(text.format(first=FIRST, why=why, port=taken.port))
         spots = tuple(spot for spot in choice.spots if spot.host not in taken.absent)
-        served = Served(spots, taken.port, choice.left_out, fingerprint, is_protected)
+        served = Served(spots, taken.port, choice.left_out, fingerprint, pin, is_protected)
         guards = [] if password is None else [_guard(PasswordGuard(password, user=order.user))]
         job = _Job(order, given, taken, tls, guards, Announcement(order, given, served))
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
@@ -101,19 +101,19 @@ class _Job(NamedTuple):
     announcement: Announcement
 
 
-def _identity(order: Order, folder: StateFolder, hosts: list[str]) -> tuple[ssl.SSLContext | None, str]:
-    """The TLS context and the fingerprint of its certificate; nothing where TLS is not wanted."""
+def _identity(order: Order, folder: StateFolder, hosts: list[str]) -> tuple[ssl.SSLContext | None, str, str]:
+    """The TLS context, the fingerprint of its certificate, and the pin of one of our own; nothing without TLS."""
     if not order.has_tls:
-        return None, ""
+        return None, "", ""
     from pathlib import Path
 
     from lanline.services.share.certificate import fingerprint_in, https_context, own_identity
 
     if order.tls_cert is not None and order.tls_key is not None:
         file = Path(order.tls_cert)
-        return https_context(file, Path(order.tls_key)), fingerprint_in(file)
+        return https_context(file, Path(order.tls_key)), fingerprint_in(file), ""
     identity = own_identity(folder, [*order.hosts, *hosts, *sorted(own_names())])
-    return https_context(identity.file, identity.file), identity.fingerprint
+    return https_context(identity.file, identity.file), identity.fingerprint, identity.pin
 
 
 def _guard(passwords: PasswordGuard) -> Guard:
@@ -268,10 +268,10 @@ def _sum_up(log: AccessLog, console: Console, seconds: float) -> None:
             }
         )
         return
-    text = _("stopped after {time}: {requests} requests, {files} files, {sent} out, {received} in").format(
+    text = _("stopped after {time}: {requests}, {files}, {sent} out, {received} in").format(
         time=show_duration(seconds),
-        requests=log.requests,
-        files=log.files,
+        requests=_("1 request") if log.requests == 1 else _("{count} requests").format(count=log.requests),
+        files=_("1 file") if log.files == 1 else _("{count} files").format(count=log.files),
         sent=show_size(log.sent_bytes),
         received=show_size(log.received_bytes),
     )
