@@ -8,12 +8,15 @@ import xml.etree.ElementTree as ET
 from collections.abc import Collection, Iterator, Mapping
 
 from tests.docs.pages import Page, pages
-from tests.rules.source import check_nothing, texts
+from tests.rules.source import ROOT, check_nothing, texts
 
 _IMAGE = re.compile(r"!\[([^\]]*)\]\(([^)\s]+)\)")
 _SVG = "{http://www.w3.org/2000/svg}"
 _WORDS = {f"{_SVG}title", f"{_SVG}desc", f"{_SVG}text"}
 """What a translator changes; all else is the picture itself."""
+
+MAX_PHOTOGRAPH_BYTES = 150_000
+"""Of a picture of a screen: a page with two of them still comes at once."""
 
 
 def missing(all_pages: Collection[Page], pictures: Collection[str]) -> Iterator[str]:
@@ -65,12 +68,21 @@ def strays(pictures: Mapping[str, str]) -> Iterator[str]:
                 yield f"{path} has other shapes than the English picture"
 
 
+def _photographs() -> set[str]:
+    """Pictures of screens: no text, so nothing is known of what they show but the words beside them."""
+    return {path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").rglob("*.png")}
+
+
 def _pictures() -> dict[str, str]:
     return {path: text for path, text in texts().items() if path.startswith("docs/") and path.endswith(".svg")}
 
 
 def test_every_picture_that_a_page_shows_is_there_and_every_picture_is_shown() -> None:
-    check_nothing(missing(pages(), _pictures()))
+    check_nothing(missing(pages(), {*_pictures(), *_photographs()}))
+
+
+def test_a_picture_of_a_screen_is_small() -> None:
+    assert [path for path in _photographs() if (ROOT / path).stat().st_size > MAX_PHOTOGRAPH_BYTES] == []
 
 
 def test_a_picture_says_what_it_shows_and_brings_nothing_along() -> None:

@@ -122,6 +122,10 @@ def test_the_page_works_without_scripts(browser: Browser, share: Path) -> None:
         expect(page.locator("#app")).to_be_hidden()
         page.get_by_role("link", name="photos/").click()
         expect(page.get_by_role("link", name="one.txt")).to_be_visible()
+        page.locator("input[type=file]:visible").set_input_files(share / "part 2.bin")
+        page.get_by_role("button", name="Upload").click()
+        expect(page.get_by_role("link", name="part 2.bin")).to_be_visible()
+    assert (share / "photos" / "part 2.bin").stat().st_size == 300
 
 
 # Previews.
@@ -351,8 +355,10 @@ def test_nothing_is_beside_the_screen_of_a_phone(browser: Browser, share: Path, 
         assert _widths(page) == 360
         sizes = "all => all.map(each => each.getBoundingClientRect()).filter(box => box.width).map(box => box.height)"
         assert min(page.locator("button, .button, .entry, .tick, #search").evaluate_all(sizes)) >= 40
+        top = page.locator("#list").evaluate("list => list.getBoundingClientRect().top")
         page.locator("#rows .tick").first.tap()
         expect(page.locator("#selection")).to_be_visible()
+        assert page.locator("#list").evaluate("list => list.getBoundingClientRect().top") == top
         assert _widths(page) == 360
         page.locator("#clear-selection").tap()
         page.locator("#files").set_input_files(tmp_path / "Part 1.bin")

@@ -34,10 +34,10 @@ export function when_exactly(date) {
 }
 
 function amount(value, unit) {
-  return new Intl.NumberFormat(locale, { style: "unit", unit, unitDisplay: "short", maximumFractionDigits: 0 }).format(value);
+  return new Intl.NumberFormat(locale, { style: "unit", unit, unitDisplay: "narrow", maximumFractionDigits: 0 }).format(value);
 }
 
-/** "8 sec", "3 min", "2 hr 5 min": a time to wait, in seconds. */
+/** "8s", "3m", "2h 5m": a time to wait, in seconds. */
 export function duration(seconds) {
   if (seconds < 60) return amount(Math.max(1, Math.ceil(seconds)), "second");
   const minutes = Math.ceil(seconds / 60);
