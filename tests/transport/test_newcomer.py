@@ -145,7 +145,8 @@ def test_who_is_turned_away_and_stays_is_dropped_in_time(run: Run[Any], room: Ro
         listener = await node_port(LAN._replace(handshake=0.05), entrances=_entrances(room))
         with clients(listener, 1) as sockets:
             sockets[0].sendall(b"what?")
-            await until(listener, dropped_strangers=1, strangers=0)
+            found = await until(listener, dropped_strangers=1)
+            assert found.strangers == 0
         await listener.close()
 
     run(main())
