@@ -129,7 +129,7 @@ def test_few_descriptors_mean_few_connections() -> None:
     async def main() -> None:
         async with serving() as server:
             assert server._house is not None
-            assert "limit 115" in repr(server._house)
+            assert "limit 135" in repr(server._house)
 
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))

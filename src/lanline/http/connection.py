@@ -30,7 +30,7 @@ from aiohttp.web_protocol import RequestHandler
 
 from lanline.http.answering import GONE, Outcome, answer, refuse
 from lanline.http.badrequest import header_too_large, refusal_of_parser, unreadable
-from lanline.http.exchange import Exchange, Request
+from lanline.http.exchange import Request, exchange_of
 from lanline.http.gauge import Gauge
 from lanline.http.house import House
 from lanline.http.limits import HttpLimits
@@ -320,8 +320,7 @@ class Connection(RequestHandler):
             message = Refusal(505, "this server speaks HTTP/1.1 and HTTP/1.0")  # aiohttp would answer as HTTP/2.0
         head, refusal = (unreadable(), message) if isinstance(message, Refusal) else (message, self._crowded())
         began = monotonic()
-        writer = StreamWriter(self, self._loop)
-        request = Request(head, body, self, writer, cast(Any, self.task), self._loop)
+        request = Request(head, body, self, StreamWriter(self, self._loop), cast(Any, self.task), self._loop)
         outcome = GONE
         try:
             if refusal is not None:
@@ -330,21 +329,7 @@ class Connection(RequestHandler):
                 outcome = await answer(request, self._house.site)
         finally:
             if self._house.heard is not None:
-                seconds, named = monotonic() - began, head.headers.get("User-Agent", "")
-                sent, received = writer.output_size, body.total_bytes
-                self._house.heard(
-                    Exchange(
-                        self._peer,
-                        head.method,
-                        head.path,
-                        outcome.status,
-                        sent,
-                        received,
-                        seconds,
-                        request.user,
-                        named,
-                    )
-                )
+                self._house.heard(exchange_of(self._peer, request, outcome.status, monotonic() - began))
         return await self._settle(outcome, body)
 
     def _crowded(self) -> Refusal | None:

@@ -83,6 +83,15 @@ class Request(web.BaseRequest):
             headers["Connection"] = "close"
 
 
+def exchange_of(peer: str, request: Request, status: int, seconds: float) -> Exchange:
+    """What the log hears of a request that is over."""
+    sent = request.writer.output_size
+    named = request.headers.get("User-Agent", "")
+    return Exchange(
+        peer, request.method, request.raw_path, status, sent, request.content.total_bytes, seconds, request.user, named
+    )
+
+
 def set_user(request: web.BaseRequest, user: str) -> None:
     """Notes for the log who it is that asks."""
     if isinstance(request, Request):

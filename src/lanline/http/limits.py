@@ -11,8 +11,9 @@ from typing import NamedTuple
 
 from lanline.limits import LAN, KiB, Limits
 
-SURPLUS_CONNECTIONS = 64
-"""Connections beyond the limit that are taken all the same, to be told 503; whoever comes beyond those is closed."""
+SURPLUS_CONNECTIONS = 256
+"""Connections beyond the limit that are taken all the same: to be told 503, or until those that make room for them are
+gone, which takes three turns of the loop with 64 newcomers each. Whoever comes beyond these is closed."""
 
 
 class HttpLimits(NamedTuple):
@@ -60,6 +61,18 @@ class HttpLimits(NamedTuple):
 
     handshake: float = 10.0
     """From accept to the end of the TLS handshake. A phone that asks its owner about a certificate opens anew."""
+
+    def most_connections(self, files: int | None) -> int:
+        """How many connections are served: `max_connections`, or fewer where descriptors are few.
+
+        Args:
+            files: how many this process may open; None where nothing says so. Listeners use 70 % of them, and up to a
+                quarter of that is surplus.
+        """
+        if files is None:
+            return self.max_connections
+        room = files * 7 // 10
+        return max(1, min(self.max_connections, room - min(SURPLUS_CONNECTIONS, room // 4)))
 
     def of_transport(self) -> Limits:
         """The same for the listeners, which count before a byte is read."""

@@ -14,7 +14,7 @@ from lanline.http.answering import Site
 from lanline.http.connection import Connection
 from lanline.http.exchange import Heard
 from lanline.http.house import House
-from lanline.http.limits import SURPLUS_CONNECTIONS, WEB, HttpLimits
+from lanline.http.limits import WEB, HttpLimits
 from lanline.transport import registry
 from lanline.transport.base import Arrival, Listener
 from lanline.transport.shortage import descriptors
@@ -68,7 +68,7 @@ class HttpServer:
             ListenFailed: one cannot be served; then none is.
             UsageError: one is not to be served, or TLS is senseless for it.
         """
-        most = _most_connections(self._limits)
+        most = self._limits.most_connections(descriptors())
         house = self._house = House(self._site, self._limits, most, self._heard)
 
         def connection(arrival: Arrival) -> Connection:
@@ -106,11 +106,3 @@ class HttpServer:
     def __repr__(self) -> str:
         where = ", ".join(map(str, self.addresses))
         return f"<HttpServer {where}: {len(self.connections)} connections>"
-
-
-def _most_connections(limits: HttpLimits) -> int:
-    """As many as the limits allow and descriptors suffice for; listeners keep connections to 70 % of these."""
-    files = descriptors()
-    if files is None:
-        return limits.max_connections
-    return max(1, min(limits.max_connections, files * 7 // 10 - SURPLUS_CONNECTIONS))
