@@ -35,6 +35,7 @@ _ARGUMENTS = (
     "--disable-component-update",
     "--disable-sync",
     "--autoplay-policy=no-user-gesture-required",
+    "--host-resolver-rules=MAP share.test 127.0.0.1",  # a machine that is not this one, as the browser sees it
 )
 
 EVERYTHING = Permissions(upload=True, overwrite=True, delete=True)
@@ -122,13 +123,15 @@ class Visit:
 
     Attributes:
         page: as playwright gives it.
+        host: what the browser calls the server.
         share: the running server.
         gate: what stands before it.
         complaints: what went wrong in the page; must be empty at the end.
     """
 
-    def __init__(self, page: Page, share: Served, gate: Gate) -> None:
+    def __init__(self, page: Page, share: Served, gate: Gate, host: str) -> None:
         self.page = page
+        self.host = host
         self.share = share
         self.gate = gate
         self.complaints: list[str] = []
@@ -142,8 +145,8 @@ class Visit:
 
     @property
     def origin(self) -> str:
-        """`http://127.0.0.1:PORT`."""
-        return f"http://127.0.0.1:{self.share.port}"
+        """`http://HOST:PORT`."""
+        return f"http://{self.host}:{self.share.port}"
 
     def open(self, path: str = "/") -> Page:
         """Opens an address of the share, and waits until its list stands."""
@@ -186,7 +189,13 @@ class Visit:
 
 @contextmanager
 def visit(
-    browser: Browser, path: Path, *, may: Permissions = EVERYTHING, width: int = 1200, height: int = 800, **more: Any
+    browser: Browser,
+    path: Path,
+    *,
+    may: Permissions = EVERYTHING,
+    host: str = "127.0.0.1",
+    width: int = 1200,
+    **more: Any,
 ) -> Iterator[Visit]:
     """Serves a folder, and opens a page of a visitor who has never been there.
 
@@ -194,15 +203,15 @@ def visit(
         browser: of `chromium`.
         path: the folder.
         may: what visitors may do.
-        width: of the screen, in pixels.
-        height: the same.
+        host: 127.0.0.1, or share.test, which is a page without the rights of TLS and localhost.
+        width: of the screen, in pixels. A phone has 360.
         more: of playwright's `new_context`: `locale`, `color_scheme`, `has_touch`.
     """
     gate = Gate()
-    with served(path, may=may, guards=[gate]) as share:
-        context: BrowserContext = browser.new_context(viewport={"width": width, "height": height}, **_settings(more))
+    with served(path, may=may, guards=[gate], host_names=[host]) as share:
+        context: BrowserContext = browser.new_context(viewport={"width": width, "height": 760}, **_settings(more))
         try:
-            visitor = Visit(context.new_page(), share, gate)
+            visitor = Visit(context.new_page(), share, gate, host)
             yield visitor
             visitor.check()
         finally:

@@ -324,7 +324,7 @@ def test_hostile_names_look_harmless(browser: Browser, tmp_path: Path) -> None:
     ]
     for name in names:
         (share / name).write_text(name)
-    with visit(browser, share, width=360, height=740) as visitor:
+    with visit(browser, share, width=360) as visitor:
         page = visitor.open()
         expect(page.locator("#rows tr")).to_have_count(len(names))
         shown = visitor.names()
@@ -350,7 +350,7 @@ def _widths(page: Page) -> int:
 def test_nothing_is_beside_the_screen_of_a_phone(browser: Browser, share: Path, tmp_path: Path) -> None:
     (share / ("a very long name without an end " * 7 + ".txt")).write_text("x" * 3000)
     (tmp_path / "Part 1.bin").write_text("new")
-    with visit(browser, share, width=360, height=740, has_touch=True, is_mobile=True) as visitor:
+    with visit(browser, share, width=360, has_touch=True, is_mobile=True) as visitor:
         page = visitor.open()
         assert _widths(page) == 360
         sizes = "all => all.map(each => each.getBoundingClientRect()).filter(box => box.width).map(box => box.height)"

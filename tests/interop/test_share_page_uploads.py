@@ -212,3 +212,22 @@ def test_a_file_that_changed_meanwhile_is_not_sent_as_if_it_had_not(
         page.get_by_role("button", name="Retry: film.mkv").click()
         expect(page.locator("#upload-list li.failed .note")).to_contain_text("The file changed")
     assert not (share / "film.mkv").exists()
+
+
+def test_on_plain_http_the_hash_that_the_server_computed_is_shown(
+    browser: Browser, share: Path, tmp_path: Path
+) -> None:
+    small, large = tmp_path / "small.txt", tmp_path / "large.bin"
+    small.write_text("small")
+    large.write_bytes(os.urandom(9 * MIB))
+    with visit(browser, share, host="share.test") as visitor:
+        visitor.expected = ("console: The Cross-Origin-Opener-Policy",)  # counts on TLS only, and the browser says so
+        page = visitor.open()
+        assert page.evaluate("() => globalThis.crypto.subtle === undefined")
+        _choose(page, "#files", small, large)
+        for path in (small, large):
+            _settled(visitor, path.name, "done")
+            line = page.locator("#upload-list li", has_text=path.name)
+            expect(line.locator("code")).to_have_text(_sha256(path))
+        assert not visitor.gate.fields("PATCH", "Content-Digest")
+        assert large.read_bytes() == (share / "large.bin").read_bytes()
