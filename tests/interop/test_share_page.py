@@ -106,13 +106,23 @@ def test_ten_thousand_entries_are_all_there_and_cost_layout_only_in_sight(browse
 
 
 def test_an_empty_folder_and_one_that_is_gone_are_said(browser: Browser, share: Path) -> None:
-    with visit(browser, share, may=Permissions()) as visitor:
+    with visit(browser, share) as visitor:
         page = visitor.open("/photos/2026/")
         expect(page.locator("#state")).to_have_text(re.compile("This folder is empty"))
-        expect(page.locator("#choose-files")).to_be_hidden()
+        expect(page.locator("#choose-files")).to_be_visible()
         page.evaluate("() => { history.pushState(null, '', '/gone/'); dispatchEvent(new PopStateEvent('popstate')) }")
         expect(page.locator("#state")).to_contain_text("It is not there")
         expect(page.get_by_role("button", name="Try again")).to_be_visible()
+        expect(page.locator("#choose-files")).to_be_hidden()  # files would go to the folder that was shown before
+
+
+def test_where_nothing_may_be_changed_nothing_is_offered(browser: Browser, share: Path) -> None:
+    with visit(browser, share, may=Permissions()) as visitor:
+        page = visitor.open()
+        page.locator("#rows input").first.check()
+        expect(page.locator("#download-selected")).to_be_visible()
+        for place in ("#choose-files", "#choose-folder", "#delete-selected"):
+            expect(page.locator(place)).to_be_hidden()
 
 
 def test_the_page_works_without_scripts(browser: Browser, share: Path) -> None:
@@ -329,7 +339,7 @@ def test_hostile_names_look_harmless(browser: Browser, tmp_path: Path) -> None:
         expect(page.locator("#rows tr")).to_have_count(len(names))
         shown = visitor.names()
         assert "<img src=x onerror=alert(1)>" in shown
-        assert "two␊lines" in shown
+        assert "two‹U+000A›lines" in shown
         assert "annual‹U+202E›fdp.exe" in shown
         assert page.locator("#rows img, #plain").count() == 0
         assert page.evaluate("() => document.scrollingElement.scrollWidth") == 360

@@ -52,10 +52,7 @@ const LONGEST = 140;
 
 /** A name that can do no harm to what stands beside it: what is invisible or turns text around is spelt out. */
 export function harmless(name) {
-  return name.replace(ODD, (char) => {
-    const code = char.codePointAt(0);
-    return code < 0x20 ? String.fromCodePoint(0x2400 + code) : `‹U+${code.toString(16).toUpperCase().padStart(4, "0")}›`;
-  });
+  return name.replace(ODD, (char) => `‹U+${char.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}›`);
 }
 
 /** The same, shortened in the middle where it is very long: the ending of a name says what it is. */

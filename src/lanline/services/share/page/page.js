@@ -31,7 +31,7 @@ async function show(path, { is_quiet = false } = {}) {
   const mine = (loading = new AbortController());
   if (!is_quiet) {
     at("search").value = "";
-    if (folder?.base !== path) list.show([]);
+    if (folder?.base !== path) leave();
     // A quick answer shows no "Loading…" at all.
     setTimeout(() => loading === mine && state("folder", say("loading")), 200);
   }
@@ -46,6 +46,12 @@ async function show(path, { is_quiet = false } = {}) {
     if (!(error instanceof Refused)) throw error;
     refuse(error, is_quiet);
   }
+}
+
+/** No folder is shown: nothing can be dropped on one that is not there. The buttons stay while the next is fetched. */
+function leave() {
+  folder = null;
+  list.show([]);
 }
 
 function present(fetched, is_same) {
@@ -93,7 +99,9 @@ function refuse(error, is_quiet) {
     notify(text);
     return;
   }
-  list.show([]);
+  leave();
+  for (const id of ["choose-files", "choose-folder", "download-all", "as-tar"]) at(id).hidden = true;
+  at("counts").textContent = "";
   state("warning", text, { is_fault: true });
 }
 
@@ -163,7 +171,7 @@ document.addEventListener("visibilitychange", () => {
 for (const [button, input] of [["choose-files", "files"], ["choose-folder", "folders"]]) {
   at(button).addEventListener("click", () => at(input).click());
   at(input).addEventListener("change", (event) => {
-    queue.add(from_input(event.target), folder.base);
+    if (folder) queue.add(from_input(event.target), folder.base);
     event.target.value = "";
   });
 }
