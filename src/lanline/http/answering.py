@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final, NamedTuple
 
 from aiohttp import web
+from aiohttp.http import HttpVersion11
 
 from lanline.clean import clean
 from lanline.http.exchange import CUT_OFF, Request
@@ -64,8 +65,8 @@ async def refuse(request: Request, refusal: Refusal) -> Outcome:
         return Outcome(refusal.status, is_whole=False, keeps_alive=False)
     try:
         response = answer_of(refusal, request)
-        if refusal.status == 408:
-            response.force_close()  # RFC 9110 section 15.5.9: what would come next is the rest of the slow request
+        if refusal.status == 408 or _is_misframed(request):
+            response.force_close()  # RFC 9110 section 15.5.9: what would come next is the rest of this request
         return await _deliver(request, response)
     except ConnectionError:
         return GONE
@@ -81,14 +82,21 @@ def _check_framing(request: Request) -> None:
     """What aiohttp leaves open.
 
     Raises:
-        Refusal: 417 for an expectation other than the one there is, 501 for a body in a transfer coding beside chunked.
+        Refusal: 417 for an expectation other than the one there is, 501 for a body in a transfer coding beside chunked,
+            400 for any transfer coding in HTTP/1.0, which has none (RFC 9112 section 6.1).
     """
+    if _is_misframed(request):
+        raise Refusal(400, "HTTP/1.0 has no transfer codings")
     expected = request.headers.get("Expect")
     if expected is not None and expected.lower() != "100-continue":
         raise Refusal(417, "the only expectation met here is 100-continue")
     coding = request.headers.get("Transfer-Encoding")
     if coding is not None and coding.lower() != "chunked":
         raise Refusal(501, "the only transfer coding known here is chunked")
+
+
+def _is_misframed(request: Request) -> bool:
+    return request.version < HttpVersion11 and "Transfer-Encoding" in request.headers
 
 
 def _tell_owner(request: Request, error: Exception) -> None:
