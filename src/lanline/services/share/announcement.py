@@ -122,7 +122,7 @@ class Announcement:
         if order.delete:
             rights.append(_("remove"))
         return (
-            _("{some} and {last}").format(some=", ".join(rights[:-1]), last=rights[-1])
+            _("{some} and {last}").format(some=_(", ").join(rights[:-1]), last=rights[-1])
             if rights[1:]
             else _("only read")
         )
