@@ -112,6 +112,38 @@ def test_closing_cuts_what_does_not_finish_in_time(run: Run) -> None:
     assert [one.status for one in heard] == [CUT_OFF]
 
 
+def test_a_close_that_is_cancelled_cuts_everybody_off_and_the_next_one_waits_for_them(run: Run) -> None:
+    heard: list[Exchange] = []
+
+    async def main() -> None:
+        has_ended, may_end = asyncio.Event(), asyncio.Event()
+
+        async def site(asked: web.BaseRequest) -> web.StreamResponse:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                has_ended.set()
+                await may_end.wait()  # as for a disk, while being cancelled
+            raise AssertionError
+
+        async with serving(site, heard=heard.append) as server, connected(server) as raw:
+            await raw.send(request("/forever"))
+            await until(lambda: server.connections and "BUSY" in repr(server.connections[0]))
+            closing = asyncio.get_running_loop().create_task(server.close(60))
+            await until(lambda: server._house is not None and server._house._is_closing)
+            closing.cancel()
+            await has_ended.wait()
+            assert len(server.connections) == 1
+            again = asyncio.get_running_loop().create_task(server.close(60))
+            may_end.set()
+            await again
+            assert not server.connections
+            assert closing.cancelled()
+            assert [one.status for one in heard] == [CUT_OFF]
+
+    run(main())
+
+
 def test_a_body_under_way_is_finished_while_the_server_closes(run: Run) -> None:
     async def main() -> None:
         async with serving() as server, connected(server) as raw:

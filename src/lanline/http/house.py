@@ -42,7 +42,7 @@ class House:
         shortest = min(limits.header, limits.stall, limits.idle, limits.linger)
         self._period = min(_LONGEST_PERIOD, shortest / _LOOKS_PER_LIMIT)
         self._timer: asyncio.TimerHandle | None = None
-        self._emptied: asyncio.Future[None] | None = None
+        self._emptied = asyncio.Event()
         self._is_closing = False
 
     @property
@@ -75,8 +75,8 @@ class House:
         """A connection is over."""
         self._open.discard(connection)
         self._idle.pop(connection, None)
-        if not self._open and self._emptied is not None and not self._emptied.done():
-            self._emptied.set_result(None)
+        if not self._open:
+            self._emptied.set()
 
     def rests(self, connection: Connection) -> None:
         """It waits for a request: it may have to make room, once those that rest longer are gone."""
@@ -87,7 +87,10 @@ class House:
         self._idle.pop(connection, None)
 
     async def close(self, drain: float) -> None:
-        """Lets answers under way finish, for so many seconds; then cuts what is left, and waits until it is gone."""
+        """Lets answers under way finish, for so many seconds; then cuts what is left, and waits until it is gone.
+
+        Cancelled, it cuts at once and waits for nothing; calling it again waits.
+        """
         self._is_closing = True
         for connection in self.connections:
             connection.leave()
@@ -95,19 +98,24 @@ class House:
             async with asyncio.timeout(drain):
                 await self._wait_empty()
         except TimeoutError:
-            for connection in self.connections:
-                connection.cut()
-                if connection.task is not None:
-                    connection.task.cancel()
-            await self._wait_empty()
+            pass  # what is left is cut
+        finally:
+            self._cut_all()
+        await self._wait_empty()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
+    def _cut_all(self) -> None:
+        for connection in self.connections:
+            connection.cut()
+            if connection.task is not None:
+                connection.task.cancel()
+
     async def _wait_empty(self) -> None:
         if self._open:
-            self._emptied = self.loop.create_future()
-            await self._emptied
+            self._emptied.clear()
+            await self._emptied.wait()
 
     def _look(self) -> None:
         self._timer = self.loop.call_later(self._period, self._look) if self._open else None

@@ -92,14 +92,17 @@ class HttpServer:
     async def close(self, drain: float | None = None) -> None:
         """Stops listening, lets answers under way finish, then cuts what is left. A second call does nothing.
 
+        Cancelled, it cuts everybody off at once; the next call waits until they are gone, for whoever closes what the
+        site used must know that nothing uses it any more.
+
         Args:
             drain: seconds for answers under way; None is `limits.drain`, 0 cuts at once.
         """
-        house, self._house = self._house, None
         for listener in self._listeners:
             listener.stop_accepting()
-        if house is not None:
-            await house.close(self._limits.drain if drain is None else drain)
+        if self._house is not None:
+            await self._house.close(self._limits.drain if drain is None else drain)
+            self._house = None
         for listener in self._listeners:
             await listener.close()
 
