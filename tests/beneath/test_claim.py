@@ -91,3 +91,10 @@ def test_the_ways_of_old_systems_work_by_path_too(way: Claim, tmp_path: Path) ->
 def test_a_failure_that_no_other_way_would_mend_is_told(place: Place) -> None:
     with pytest.raises(FileNotFoundError):
         claim(place, "nothing", "new")
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_draft_that_was_taken_away_leaves_nothing_under_the_name(way: Claim, place: Place, tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        way(place, "old", "new")
+    assert os.listdir(tmp_path) == []

@@ -60,7 +60,11 @@ def by_linking(place: Place, old: str, new: str) -> None:
 def by_placeholder(place: Place, old: str, new: str) -> None:
     """Holds the name with an empty file, then renames over it. Raises OSError: EEXIST where the name is taken."""
     os.close(place.create(new))
-    place.replace(old, new)
+    try:
+        place.replace(old, new)
+    except OSError:
+        place.remove_file(new)  # or an empty file would have the name for good
+        raise
 
 
 WAYS: Final = (by_renaming, by_linking, by_placeholder)
