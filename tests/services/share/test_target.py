@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from lanline.errors import NameRefused
 from lanline.http.refusal import Refusal
-from lanline.services.share.target import Target, decoded, encoded, target_of, url_of
+from lanline.services.share.target import Target, decoded, encoded, query_of, target_of, url_of
 
 
 @pytest.mark.parametrize(
@@ -20,6 +20,7 @@ from lanline.services.share.target import Target, decoded, encoded, target_of, u
         ("/a/b%20c", Target(("a", "b c"), False)),
         ("/%E4%BD%A0", Target(("你",), False)),
         ("/%ff", Target(("\udcff",), False)),
+        ("/\udcff%41é", Target(("\udcffAé",), False)),
         ("/a+b", Target(("a+b",), False)),
         ("/%2Ea", Target((".a",), False)),
         ("/a?zip", Target(("a",), False, "zip")),
@@ -98,3 +99,10 @@ def test_no_text_is_an_unexpected_error(text: str) -> None:
     except (Refusal, NameRefused):
         return
     assert all(name not in ("", ".", "..") and "/" not in name and "\0" not in name for name in names)
+
+
+@pytest.mark.parametrize(
+    ("raw", "query"), [("/a", ""), ("/a?", ""), ("/a?b=%20&c", "?b=%20&c"), ("/a?é\udcff", "?%C3%A9%FF")]
+)
+def test_a_query_that_is_sent_back_is_ascii_and_encoded_no_second_time(raw: str, query: str) -> None:
+    assert query_of(target_of(raw)) == query

@@ -39,7 +39,7 @@ from lanline.services.share.disposition import disposition_of
 from lanline.services.share.mediatypes import SANDBOX, MediaType, media_type_of
 from lanline.services.share.methods import Kind, allowed, why_not
 from lanline.services.share.shared import RESERVED, Shared
-from lanline.services.share.target import Target, target_of, url_of
+from lanline.services.share.target import Target, query_of, target_of, url_of
 
 Answer: TypeAlias = Callable[[web.BaseRequest, Target, Shared], Awaitable[web.StreamResponse]]
 """Who answers requests of one method for one kind of thing; see above."""
@@ -162,7 +162,7 @@ class Site:
     async def _read_folder(self, request: web.BaseRequest, target: Target) -> web.StreamResponse:
         if not target.has_slash:
             # Root-relative and encoded anew from the names: it can lead to no other host, whatever was asked for.
-            location = url_of(target.names, is_folder=True) + (f"?{target.query}" if target.query else "")
+            location = url_of(target.names, is_folder=True) + query_of(target)
             raise Refusal(308, "The address of a folder ends in a slash.", headers={"Location": location})
         archive = self._archive(target)
         if archive is not None:

@@ -25,6 +25,10 @@ _SAFE: Final = "!$&'()*+,;=:@~"
 """Characters of a path segment that need no encoding (RFC 3986, 3.3), beside letters, digits and `-._`."""
 
 
+_ASCII: Final = "".join(map(chr, range(0x21, 0x7F)))
+"""What stays as it is in a query that was encoded by whoever sent it."""
+
+
 class Target(NamedTuple):
     """What one request is about."""
 
@@ -93,12 +97,20 @@ def decoded(segment: str) -> str:
     """
     if _BAD_ESCAPE.search(segment):
         raise Refusal(400, "A percent sign in the target of the request stands before no two hexadecimal digits.")
-    return unquote_to_bytes(segment).decode("utf-8", "surrogateescape")
+    # As bytes: a parser that lets bytes beyond ASCII pass has made surrogates of those that are no UTF-8.
+    return unquote_to_bytes(segment.encode("utf-8", "surrogateescape")).decode("utf-8", "surrogateescape")
 
 
 def encoded(name: str) -> str:
     """A name as a segment of a path. The reverse of `decoded`."""
     return quote_from_bytes(name.encode("utf-8", "surrogateescape"), safe=_SAFE)
+
+
+def query_of(target: Target) -> str:
+    """The query with its `?`, as a part of an address: ASCII, whatever came. Empty where there is none."""
+    if not target.query:
+        return ""
+    return "?" + quote_from_bytes(target.query.encode("utf-8", "surrogateescape"), safe=_ASCII)
 
 
 def url_of(names: Names, *, is_folder: bool) -> str:
