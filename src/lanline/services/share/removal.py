@@ -8,11 +8,13 @@ Source: RFC 9110, sections 9.3.5 (DELETE), 13.1 (conditions).
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from aiohttp import web
 
 from lanline.http.refusal import Refusal
+from lanline.services.share.pace import whole
 from lanline.services.share.put import check_conditions
 
 if TYPE_CHECKING:
@@ -31,5 +33,6 @@ async def remove(request: web.BaseRequest, target: Target, shared: Shared) -> we
         if target.has_slash and not opened.is_folder:
             raise Refusal(404, "This is the address of a folder, and a file is there.")
     check_conditions(request, shared, target.names)
-    shared.folder.remove(target.names)
+    # In a thread: a file system may take seconds to give back the blocks of a large file.
+    await whole(asyncio.get_running_loop().run_in_executor(None, shared.folder.remove, target.names))
     return web.Response(status=204)
