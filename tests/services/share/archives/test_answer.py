@@ -21,7 +21,7 @@ from tests.services.share.sharing import ALL, READING, sharing
 
 from lanline.http.answering import Site
 from lanline.http.exchange import Exchange
-from lanline.services.share.archives.answer import MAX_FORM_BYTES, Archives
+from lanline.services.share.archives.answer import MAX_FORM_BYTES, MAX_FORM_FIELDS, Archives
 from lanline.services.share.shared import Shared
 from lanline.services.share.target import target_of
 
@@ -100,6 +100,8 @@ def test_a_selection_that_is_no_form_or_is_too_long_is_refused(folder: Path) -> 
     with sharing(folder) as share:
         assert share.ask("POST", "/?zip", {"Content-Type": "text/plain"}, b"name=a").status == 415
         assert share.ask("POST", "/?zip", FORM, b"x" * (MAX_FORM_BYTES + 1)).status == 413
+        assert share.ask("POST", "/?zip", FORM, b"a&" * MAX_FORM_FIELDS).status == 413
+        assert share.ask("POST", "/?zip", FORM, b"a&" * (MAX_FORM_FIELDS - 2) + b"name=c").status == 200
 
 
 def test_head_tells_the_same_and_sends_nothing(folder: Path) -> None:
@@ -164,6 +166,7 @@ def test_more_archives_at_once_than_allowed_are_put_off(folder: Path) -> None:
     with alone(folder, Archives(most=0)) as (server, _):
         got = server.get("/?zip")
         assert (got.status, got["Retry-After"]) == (503, "10")
+        assert server.ask("POST", "/?zip", {"Content-Type": "text/plain"}, b"unread").status == 503
         assert server.ask("HEAD", "/?zip").status == 200
 
 

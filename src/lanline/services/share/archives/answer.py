@@ -37,7 +37,10 @@ MAX_AT_ONCE: Final = 128
 """Archives on their way at the same time; beyond it 503. Each holds about 1 MiB, a zip 0.4 KiB more for each entry."""
 
 MAX_FORM_BYTES: Final = 4 * MiB
-"""Of a selection by POST: a hundred thousand names."""
+"""Of a selection by POST."""
+
+MAX_FORM_FIELDS: Final = 100_000
+"""In it: each costs 100 bytes and 1 us, whatever is in it, and two bytes could be one."""
 
 _RETRY_AFTER: Final = "10"
 _FORM: Final = "application/x-www-form-urlencoded"
@@ -74,6 +77,19 @@ class Archives:
             Refusal: 400, 404, 413 or 415 for a selection that is none; 503 while too many are made.
             FileError: the folder cannot be listed.
         """
+        if request.method == "HEAD":
+            return await self._answer(request, target, shared)
+        # Before the form is read: what is taken of it is in memory until the archive is sent.
+        if self._under_way >= self._most:
+            text = f"{self._most} archives are being made at the moment, and more are not made at once."
+            raise Refusal(503, text, headers={"Retry-After": _RETRY_AFTER})
+        self._under_way += 1
+        try:
+            return await self._answer(request, target, shared)
+        finally:
+            self._under_way -= 1
+
+    async def _answer(self, request: web.BaseRequest, target: Target, shared: Shared) -> web.StreamResponse:
         kind = next(_FORMATS[key] for key, _ in target.fields() if key in _FORMATS)
         chosen = await _chosen(request, target)
         if chosen is not None:
@@ -81,15 +97,8 @@ class Archives:
         response = web.StreamResponse(headers=_headers(kind, target, shared))
         if request.method == "HEAD":
             await response.prepare(request)
-            return response
-        if self._under_way >= self._most:
-            text = f"{self._most} archives are being made at the moment, and more are not made at once."
-            raise Refusal(503, text, headers={"Retry-After": _RETRY_AFTER})
-        self._under_way += 1
-        try:
+        else:
             await _send(request, response, kind.blocks(Contents(shared, target.names, chosen)))
-        finally:
-            self._under_way -= 1
         return response
 
 
@@ -113,8 +122,16 @@ async def _chosen(request: web.BaseRequest, target: Target) -> list[str] | None:
         if request.content_type != _FORM:
             raise Refusal(415, f"A selection is sent as {_FORM}.")
         form = b"".join([piece async for piece in body_of(request, limit=MAX_FORM_BYTES)])
-        fields = fields + parse_qsl(form.decode("utf-8", "surrogateescape"), True, errors="surrogateescape")
+        fields = fields + await asyncio.to_thread(_fields_of, form)
     return [value for key, value in fields if key == "name"] or None
+
+
+def _fields_of(form: bytes) -> list[tuple[str, str]]:
+    """The fields of a form. Raises Refusal: 413, there are too many."""
+    text = form.decode("utf-8", "surrogateescape")
+    if text.count("&") >= MAX_FORM_FIELDS:
+        raise Refusal(413, f"A selection may have {MAX_FORM_FIELDS} fields at most.")
+    return parse_qsl(text, True, errors="surrogateescape")
 
 
 def _check(shared: Shared, target: Target, chosen: Sequence[str]) -> None:
