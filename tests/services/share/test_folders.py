@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from pathlib import Path
 
-from tests.services.share.sharing import sharing
+from aiohttp import web
+from tests.http.serving import running
+from tests.services.share.sharing import READING, sharing
 
-from lanline.services.share.folders import PAGE_POLICY
+from lanline.beneath import Folder
+from lanline.services.share.folders import PAGE_POLICY, Folders
 from lanline.services.share.listing import BLOCK_ENTRIES
+from lanline.services.share.shared import Shared
+from lanline.services.share.target import target_of
 
 
 def test_the_policy_of_the_page_names_no_other_site_and_nothing_inline() -> None:
@@ -54,3 +60,42 @@ def test_several_large_listings_at_once_are_each_whole(tmp_path: Path) -> None:
         for thread in threads:
             thread.join()
     assert counts == [600] * 4
+
+
+def test_large_listings_that_nobody_reads_are_bounded_and_small_ones_go_on(tmp_path: Path) -> None:
+    count = 16_000  # about 10 MB: more than a socket holds
+    for number in range(count):
+        (tmp_path / (f"{number:05}" + "x" * 240)).touch()
+    (tmp_path / "small").mkdir()
+    asking = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    folders = Folders((b"", b"", b""), most=2 * count)
+    with Folder(tmp_path) as held:
+        shared = Shared(held, READING, name="s")
+
+        async def site(request: web.BaseRequest) -> web.StreamResponse:
+            return await folders.answer(request, target_of(request.raw_path), shared)
+
+        with running(site) as served, socket.socket() as slow:
+            slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            slow.connect(("127.0.0.1", served.port))
+            slow.sendall(asking)
+            assert slow.recv(12) == b"HTTP/1.1 200"
+            refused = served.get("/")
+            assert (refused.status, refused["Retry-After"]) == (503, "5")
+            assert served.get("/small/").status == 200
+        with running(site) as served:
+            assert served.get("/").status == 200
+
+
+def test_a_listing_over_the_bound_is_sent_when_it_is_alone(tmp_path: Path) -> None:
+    for number in range(BLOCK_ENTRIES + 1):
+        (tmp_path / f"{number:04}").touch()
+    folders = Folders((b"", b"", b""), most=1)
+    with Folder(tmp_path) as held:
+        shared = Shared(held, READING, name="s")
+
+        async def site(request: web.BaseRequest) -> web.StreamResponse:
+            return await folders.answer(request, target_of(request.raw_path), shared)
+
+        with running(site) as served:
+            assert [served.get("/").status for _ in range(2)] == [200] * 2

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
-from lanline.http.refusal import prefers_json
+from lanline.http.refusal import Refusal, prefers_json
 from lanline.services.share.listing import BLOCK_ENTRIES, Listing, html_of, json_of
 
 if TYPE_CHECKING:
@@ -45,21 +45,31 @@ _HTML: Final = {
 }
 
 
+MAX_ENTRIES: Final = 500_000
+"""Of all large listings on their way together; beyond it 503. Each entry takes 225 bytes until its listing is sent, and
+who sends them to a client that does not read would have no end of it."""
+
+_RETRY_AFTER: Final = "5"
+
+
 class Folders:
-    """Answers for folders.
+    """Answers for folders; counts the entries of the listings that are on their way.
 
     Args:
         shell: the page that a listing stands in; see `assets.shell_in`.
+        most: entries, see `MAX_ENTRIES`. A single listing may have more.
     """
 
-    def __init__(self, shell: tuple[bytes, bytes, bytes]) -> None:
+    def __init__(self, shell: tuple[bytes, bytes, bytes], *, most: int = MAX_ENTRIES) -> None:
         self._shell = shell
+        self._most = most
+        self._under_way = 0
 
     async def answer(self, request: web.BaseRequest, target: Target, shared: Shared) -> web.StreamResponse:
         """Answers GET or HEAD of a folder that is there.
 
         Raises:
-            FileError: it cannot be listed.
+            FileError: it cannot be listed. Refusal: 503 while too many large ones are on their way.
         """
         contents = await asyncio.to_thread(shared.contents, target.names)
         listing = Listing(target.names, contents, shared.permissions, shared.name)
@@ -67,9 +77,17 @@ class Folders:
             headers, blocks = _JSON, json_of(listing)
         else:
             headers, blocks = _HTML, html_of(listing, self._shell)
-        if len(contents.items) <= BLOCK_ENTRIES:
+        count = len(contents.items)
+        if count <= BLOCK_ENTRIES:
             return web.Response(headers=headers, body=b"".join(blocks))
-        return await _stream(request, headers, blocks)
+        if self._under_way and self._under_way + count > self._most:
+            text = "Too many large folders are being listed at the moment: try again later."
+            raise Refusal(503, text, headers={"Retry-After": _RETRY_AFTER})
+        self._under_way += count
+        try:
+            return await _stream(request, headers, blocks)
+        finally:
+            self._under_way -= count
 
 
 async def _stream(request: web.BaseRequest, headers: dict[str, str], blocks: Iterator[bytes]) -> web.StreamResponse:
