@@ -129,3 +129,33 @@ def test_the_keeper_begins_with_what_was_left_and_ends_when_cancelled(folder: Fo
 
     asyncio.run(main())
     assert uploads.count == 1
+
+
+def test_who_is_told_to_stop_waits_for_one_folder_and_not_for_all(folder: Folder, tmp_path: Path) -> None:
+    places = [tmp_path / f"{number}" for number in range(20)]
+    for place in places:
+        place.mkdir()
+        (place / f"{DRAFT_PREFIX}{'0' * 32}").touch()
+    has_begun, may_go_on = threading.Event(), threading.Event()
+    looks: list[float] = []
+
+    def now() -> float:
+        looks.append(_LATER)
+        has_begun.set()
+        assert may_go_on.wait(60)
+        return _LATER
+
+    async def main() -> None:
+        uploads = Register(folder, now=now)
+        keeper = asyncio.get_running_loop().create_task(uploads.keep_clean())
+        assert await asyncio.to_thread(has_begun.wait, 60)
+        keeper.cancel()
+        while not uploads._is_stopped:  # noqa: ASYNC110  # nothing tells of it
+            await asyncio.sleep(0)
+        may_go_on.set()
+        with pytest.raises(asyncio.CancelledError):
+            await keeper
+
+    asyncio.run(main())
+    assert 1 <= len(looks) < len(places)
+    assert len(list(tmp_path.rglob(f"{DRAFT_PREFIX}*"))) == len(places) - 1

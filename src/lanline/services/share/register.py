@@ -54,6 +54,7 @@ class Register:
         self._uploads: dict[Key, Unfinished] = {}
         self._places: set[Names] = set()
         self._busy: set[Key] = set()
+        self._is_stopped = False
 
     @property
     def count(self) -> int:
@@ -110,22 +111,34 @@ class Register:
 
     async def keep_clean(self) -> NoReturn:
         """Looks for what is left from earlier, then removes what got too old, every hour, until cancelled."""
-        loop = asyncio.get_running_loop()
-        await whole(loop.run_in_executor(None, self.recover))
+        self._is_stopped = False
+        await self._done(self.recover)
         while True:
             await asyncio.sleep(_SWEEP_EVERY)
-            await whole(loop.run_in_executor(None, self.sweep))
+            await self._done(self.sweep)
+
+    async def _done(self, work: Callable[[], None]) -> None:
+        """Does this in a thread. Cancelled, it waits for the folder at hand, not for the whole of a large share."""
+        working = asyncio.get_running_loop().run_in_executor(None, work)
+        try:
+            await asyncio.shield(working)
+        except asyncio.CancelledError:
+            self._is_stopped = True
+            await whole(working)
+            raise
 
     def recover(self) -> None:
         """Walks through all of the share; removes what is too old, and takes in uploads that can go on. Blocks."""
         waiting: list[Names] = [()]
-        while waiting:
+        while waiting and not self._is_stopped:
             place = waiting.pop()
             waiting += [(*place, name) for name in self._look(place)]
 
     def sweep(self) -> None:
         """Removes what got too old where something was found or begun. Blocks."""
         for place in list(self._places):
+            if self._is_stopped:
+                return
             self._places.discard(place)
             for _name in self._look(place):
                 pass
