@@ -101,3 +101,15 @@ def test_a_source_is_one_entry_of_unknown_size() -> None:
     assert shared.is_source(("big.tar",)) and not shared.is_source(())
     with pytest.raises(FileMissing):
         shared.open(("big.tar",))
+
+
+def test_the_listing_of_one_file_is_that_file_through_a_link_too_and_empty_once_it_is_gone(
+    folder: Folder, tmp_path: Path
+) -> None:
+    (tmp_path / "link").symlink_to("b.txt")
+    for name in ("b.txt", "link"):
+        (item,) = Shared(folder, Permissions(), name=name, only=name).contents(()).items
+        status = (tmp_path / "b.txt").stat()
+        assert item == (name, False, status.st_size, status.st_mtime_ns)
+    (tmp_path / "b.txt").unlink()
+    assert Shared(folder, Permissions(), name="link", only="link").contents(()).items == []

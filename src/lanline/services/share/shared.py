@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from lanline.beneath.names import check_name, is_draft
-from lanline.errors import FileMissing, NameRefused
+from lanline.errors import FileError, FileMissing, FolderGone, NameRefused
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -157,12 +157,26 @@ class Shared:
             return Contents([Item(self.source.name, False, None, self.source.modified_ns)], 0)
         if self._folder is None or not self.is_shown(names):
             raise FileMissing("there is nothing by this name")
+        if self.only is not None and not names:
+            return Contents(self._only_item(), 0)
         found = self._folder.entries(names)
         items = [_item(entry) for entry in found if self.is_shown((*names, entry.name))]
         # By name they are already, and sorting is stable. Keys that are tuples would hold up the loop far longer.
         items.sort(key=lambda item: item.name.casefold())
         items = [item for item in items if item.is_folder] + [item for item in items if not item.is_folder]
-        return Contents(items, found.left_out if self.only is None else 0)
+        return Contents(items, found.left_out)
+
+    def _only_item(self) -> list[Item]:
+        """The one file: its folder, which may hold a million others, is not listed for it."""
+        assert self.only is not None and self._folder is not None
+        try:
+            with self._folder.open((self.only,)) as opened:
+                status = opened.status
+                return [] if opened.is_folder else [Item(self.only, False, status.st_size, status.st_mtime_ns)]
+        except FolderGone:
+            raise
+        except FileError:
+            return []  # gone meanwhile, or not to be read any more
 
 
 def _item(entry: Entry) -> Item:
