@@ -56,6 +56,16 @@ def test_the_list_a_header_and_a_part_take_nothing(tmp_path: Path) -> None:
     _run(tmp_path, test)
 
 
+@pytest.mark.parametrize("target", ["/?zip", "/?tar", "/?zip&name=build.tar"])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_nobody_has_it_in_an_archive(tmp_path: Path, target: str, method: str) -> None:
+    async def test(once: Once, visitor: Callable[..., Visitor]) -> None:
+        async with visitor() as one:
+            assert await one.begin(target, method=method) == 403
+
+    _run(tmp_path, test)
+
+
 def test_a_download_that_was_cut_and_goes_on_counts_as_one(tmp_path: Path) -> None:
     async def test(once: Once, visitor: Callable[..., Visitor]) -> None:
         async with visitor() as one:

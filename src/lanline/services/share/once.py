@@ -52,9 +52,13 @@ class Once:
         """For the site, behind the other guards: takes hold of the file for this visitor.
 
         Raises:
-            Refusal: 410 when it is gone, 503 while another visitor takes it.
+            Refusal: 410 when it is gone, 503 while another visitor takes it; 403 for an archive, in which everybody
+                could have it as often as he likes.
         """
-        if request.method != "GET" or target_of(request.raw_path).names != self._names:
+        target = target_of(request.raw_path)
+        if target.names != self._names and (target.asks("zip") or target.asks("tar")):
+            raise Refusal(403, "This is shared for one download: take the file itself.")
+        if request.method != "GET" or target.names != self._names:
             return
         visitor = request.remote or ""
         if self.taken_by.done() and visitor != self.taken_by.result():
