@@ -79,11 +79,15 @@ class Raw:
 
 
 @asynccontextmanager
-async def connected(server: HttpServer, *, tls: ssl.SSLContext | None = None) -> AsyncIterator[Raw]:
-    """A client of the server's first address."""
+async def connected(
+    server: HttpServer, *, tls: ssl.SSLContext | None = None, host: str | None = None
+) -> AsyncIterator[Raw]:
+    """A client of the server's first address, at an address of its own where `host` names one."""
     at = server.addresses[0]
     name = "localhost" if tls is not None else None
-    reader, writer = await asyncio.open_connection(at.host, at.port, ssl=tls, server_hostname=name)
+    reader, writer = await asyncio.open_connection(
+        at.host, at.port, ssl=tls, server_hostname=name, local_addr=None if host is None else (host, 0)
+    )
     raw = Raw(reader, writer)
     try:
         yield raw

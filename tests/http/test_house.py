@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
 
 from aiohttp import web
 
@@ -54,5 +55,30 @@ def test_a_silent_newcomer_beyond_the_limit_is_closed_in_time() -> None:
                     assert await silent.rest() == b""
                 go_on.set()
                 assert (await busy.answer()).status == 200
+
+    asyncio.run(main())
+
+
+def test_who_has_most_connections_gives_one_up_to_somebody_else_and_never_to_himself() -> None:
+    async def main() -> None:
+        asked_for = list[str]()
+
+        async def site(asked: web.BaseRequest) -> web.StreamResponse:
+            asked_for.append(asked.path)
+            if asked.path == "/slow":
+                await asked.content.readany()  # its client's doing: nothing comes
+            return web.Response()
+
+        async with serving(site, limits=WEB._replace(max_connections=4)) as server, AsyncExitStack() as stack:
+            greedy = [await stack.enter_async_context(connected(server)) for _ in range(4)]
+            for raw in greedy:
+                await raw.send(request("/slow", "Content-Length: 5", method="PUT"))
+            await until(lambda: len(asked_for) == 4)
+            async with connected(server) as one_more:
+                assert (await one_more.ask(request("/mine"))).status == 503
+            other = await stack.enter_async_context(connected(server, host="127.0.0.2"))
+            assert (await other.ask(request("/"))).status == 200
+            assert await greedy[0].rest() == b""
+            assert len(server.connections) == 4
 
     asyncio.run(main())

@@ -66,6 +66,7 @@ class Connection(RequestHandler):
         "_arrival",
         "_gauge",
         "_held_back",
+        "_host",
         "_is_cut",
         "_house",
         "_is_deaf",
@@ -101,6 +102,7 @@ class Connection(RequestHandler):
         self._house = house
         self._arrival: Arrival | None = arrival
         self._peer = arrival.peer_address
+        self._host = arrival.host
         self._queue: deque[_Message] = cast(Any, self._messages)  # aiohttp's own, whose length it looks at
         self._latest: StreamReader = EMPTY_PAYLOAD
         self._lingered: asyncio.Future[None] | None = None
@@ -119,7 +121,7 @@ class Connection(RequestHandler):
         if transport.get_extra_info("sslcontext") is not None:
             # asyncio and uvloop let 512 KiB wait over TLS, and copy them twice more on their way.
             cast(asyncio.Transport, transport).set_write_buffer_limits(high=_UNSENT_BYTES)
-        self._is_surplus = not self._house.admit(self)
+        self._is_surplus = not self._house.admit(self, self._host)
         self.task = self._loop.create_task(self.start())
 
     def connection_lost(self, exc: BaseException | None) -> None:

@@ -7,6 +7,7 @@ request. It ends nothing by itself; each connection judges itself in `check`.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -37,7 +38,8 @@ class House:
         # aiohttp's RequestHandler asks its server for these two when it is made; neither is called.
         self.request_handler = self.request_factory = None
         self._most = max_connections
-        self._open: set[Connection] = set()
+        self._open: dict[Connection, str] = {}  # with the address of each; the one that came first is first
+        self._from: Counter[str] = Counter()
         self._idle: dict[Connection, None] = {}  # the one that has been idle longest first
         shortest = min(limits.header, limits.stall, limits.idle, limits.linger)
         self._period = min(_LONGEST_PERIOD, shortest / _LOOKS_PER_LIMIT)
@@ -55,9 +57,15 @@ class House:
         """Whether there are more connections than there should be."""
         return len(self._open) > self._most
 
-    def admit(self, connection: Connection) -> bool:
-        """Takes a newcomer in. False when there are too many, and none is idle and could make room."""
-        self._open.add(connection)
+    def admit(self, connection: Connection, host: str) -> bool:
+        """Takes a newcomer in. False when there are too many, and nobody makes room.
+
+        Args:
+            connection: the newcomer.
+            host: its IP address, without port; empty where it has none. A whole address, as in `transport.ledger`.
+        """
+        self._open[connection] = host
+        self._from[host] += 1
         if self._is_closing:
             connection.leave()
         if self._timer is None:
@@ -66,14 +74,32 @@ class House:
             return True
         eldest = next(iter(self._idle), None)
         if eldest is None:
-            return False
+            return self._takes_place(host)
         del self._idle[eldest]
         eldest.leave()
         return True
 
+    def _takes_place(self, host: str) -> bool:
+        """Everybody is being answered: whoever has most connections gives one up to who has less than half as many.
+
+        Otherwise one machine that reads slowly could keep all others out for as long as it likes.
+        """
+        greediest, count = self._from.most_common(1)[0]
+        if 2 * self._from[host] > count:
+            return False
+        for connection, its in self._open.items():
+            if its == greediest and connection.transport is not None and not connection.transport.is_closing():
+                connection.cut()
+                return True
+        return False
+
     def forget(self, connection: Connection) -> None:
         """A connection is over."""
-        self._open.discard(connection)
+        host = self._open.pop(connection, None)
+        if host is not None:
+            self._from[host] -= 1
+            if not self._from[host]:
+                del self._from[host]
         self._idle.pop(connection, None)
         if not self._open:
             self._emptied.set()

@@ -20,7 +20,8 @@ class HttpLimits(NamedTuple):
     """What one HTTP server accepts. Sizes in bytes, times in seconds."""
 
     max_connections: int = 2048
-    """Open at once. Beyond it the one idle longest is closed; where none is idle, a newcomer hears 503."""
+    """Open at once. Beyond it the one idle longest is closed; where none is idle, the address that has
+    most gives one up to one that has less than half as many, or else the newcomer hears 503."""
 
     max_header_bytes: int = 32 * KiB
     """Request line and header fields together; beyond it 431. Browsers send 1 to 4 KiB."""
