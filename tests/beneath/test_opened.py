@@ -26,19 +26,11 @@ def test_it_is_closed_once(tmp_path: Path) -> None:
     os.close(again)
 
 
-def test_a_descriptor_that_was_taken_is_the_takers(tmp_path: Path) -> None:
-    (tmp_path / "a").write_bytes(b"x")
-    with _open(tmp_path / "a") as opened:
-        assert repr(opened) == f"Opened(fd={opened.fd}, file)"
-        fd = opened.take_fd()
-    assert os.read(fd, 9) == b"x"
-    os.close(fd)
-
-
 def test_it_stays_what_was_opened_whatever_becomes_of_the_name(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"first")
     with _open(tmp_path / "a") as opened:
         (tmp_path / "a").unlink()
         (tmp_path / "a").write_bytes(b"another")
+        assert repr(opened) == f"Opened(fd={opened.fd}, file)"
         assert opened.status.st_size == 5
         assert os.read(opened.fd, 9) == b"first"

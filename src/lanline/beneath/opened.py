@@ -46,11 +46,6 @@ class Opened:
             fd, self.fd = self.fd, -1
             os.close(fd)
 
-    def take_fd(self) -> int:
-        """The descriptor, which the caller now closes."""
-        fd, self.fd = self.fd, -1
-        return fd
-
     def __enter__(self) -> Self:
         return self
 

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from lanline.clean import clean
 from lanline.services.share.mediatypes import media_type_of
 from lanline.services.share.target import url_of
+from lanline.sizes import show_size
 
 if TYPE_CHECKING:
     from lanline.beneath.names import Names
@@ -33,8 +34,6 @@ _FORM: Final = (
     b'<input type="file" name="file" multiple required></label> <button>Upload</button></form>\n'
 )
 """For browsers without scripts; the page has better."""
-
-_SIZES: Final = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 
 
 class Listing(NamedTuple):
@@ -63,16 +62,6 @@ def date_text(modified_ns: int) -> str:
     seconds = min(max(modified_ns // 1_000_000_000, -62135596800), 253402300799)
     year, month, day, hour, minute, second, *_ = time.gmtime(seconds)
     return f"{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z"
-
-
-def size_text(size: int) -> str:
-    """A size for people: `512 B`, `1.5 MiB`; binary units, at most three digits before the point."""
-    value = float(size)
-    for unit in _SIZES:
-        if value < 1024 or unit == _SIZES[-1]:
-            break
-        value /= 1024
-    return f"{size} B" if unit == "B" else f"{value:.1f} {unit}"
 
 
 def json_of(listing: Listing) -> Iterator[bytes]:
@@ -137,7 +126,7 @@ def html_of(listing: Listing, shell: tuple[bytes, bytes, bytes]) -> Iterator[byt
 def _row(item: Item, base: str) -> str:
     url = escape(base + url_of((item.name,), is_folder=item.is_folder)[1:])
     name = escape(clean(shown(item.name))) + ("/" if item.is_folder else "")
-    size = "" if item.size is None else size_text(item.size)
+    size = "" if item.size is None else show_size(item.size)
     date = date_text(item.modified_ns)
     return (
         f'<tr><td><a href="{url}">{name}</a></td><td>{size}</td>'

@@ -1,4 +1,4 @@
-"""From a file's name to its media type, and which types a browser would obey.
+"""From a file's name to its media type, which types a browser would obey, and the headers that keep it from doing so.
 
 A table of our own, then that of Python's library without the files of this machine, so that every machine answers
 alike. The content is never looked at, and `nosniff` keeps browsers from doing so. Whatever is not known to be passive
@@ -10,6 +10,7 @@ Sources: the IANA registry of media types; WHATWG MIME Sniffing, section 4.6 (sc
 from __future__ import annotations
 
 import mimetypes
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final
 
@@ -17,6 +18,13 @@ UNKNOWN: Final = "application/octet-stream"
 
 SANDBOX: Final = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 """Content-Security-Policy of a file that a browser might obey: no script, no form, an origin of its own."""
+
+_FILE_HEADERS: Final = {
+    "Cache-Control": "no-cache",  # keep it, and ask each time: a tag costs one short answer
+    "X-Content-Type-Options": "nosniff",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+_ACTIVE_HEADERS: Final = {**_FILE_HEADERS, "Content-Security-Policy": SANDBOX}
 
 _OURS: Final = {
     # text, which is shown as it is
@@ -145,6 +153,11 @@ def media_type_of(name: str) -> MediaType:
     """
     stem, dot, ending = name.rpartition(".")
     return _of_ending(ending.lower() if stem and dot and len(ending) <= 16 else "")
+
+
+def headers_of(kind: MediaType) -> Mapping[str, str]:
+    """What goes out with every file of a type: no guessing, no use by other sites, a sandbox where it is active."""
+    return _ACTIVE_HEADERS if kind.is_active else _FILE_HEADERS
 
 
 @lru_cache(maxsize=512)

@@ -4,8 +4,10 @@ It stands around the site. Rules (decision 104):
 
 - One visitor at a time, told apart by address: else two could have all of it in the same moment. Others hear 503
   meanwhile, and may come again, for whoever breaks off has not taken it.
-- It is taken when that visitor's system has confirmed every byte, in one answer or in ranges: a download that was cut
-  and goes on, or one over eight connections, counts as one. A file that has changed in between counts anew.
+- It is taken when that visitor's system has confirmed every byte, in one answer or in ranges: one over eight connections
+  counts as one. A file that has changed in between counts anew.
+- Of an answer that was cut nobody here knows how much was kept. The visitor does: who asks for the rest from byte N on
+  has what is before, if his system had confirmed as much.
 - What is asked for in several ranges at once is answered and does not count: no downloading program does that.
 """
 
@@ -13,22 +15,23 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
+from lanline.http.exchange import Request
 from lanline.http.refusal import Refusal
 from lanline.services.share.delivery import deliver
 from lanline.services.share.target import target_of
+from lanline.transport.unconfirmed import Unconfirmed
 
 if TYPE_CHECKING:
     from lanline.beneath.names import Names
-
-Site = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+    from lanline.http.answering import Site
 
 _PART: Final = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 _RETRY_AFTER: Final = 5
+_MOST_CUTS: Final = 256
 
 
 class Once:
@@ -44,7 +47,9 @@ class Once:
         self._claims: set[int] = set()
         """The requests for the file that are under way, by identity."""
         self._parts = Parts()
-        self._tag: str | None = None
+        self._cuts: list[tuple[int, int]] = []
+        """Where answers that were cut began, and how far they came at most."""
+        self._tag = ""
         self.taken_by: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         """The address of whoever has all of it, once somebody does."""
 
@@ -67,7 +72,7 @@ class Once:
             text = "This is shared for one download, and somebody takes it just now."
             raise Refusal(503, text, headers={"Retry-After": str(_RETRY_AFTER)})
         if visitor != self._holder:
-            self._holder, self._parts = visitor, Parts()
+            self._holder, self._parts, self._cuts = visitor, Parts(), []
         self._claims.add(id(request))
 
     def around(self, site: Site) -> Site:
@@ -75,27 +80,61 @@ class Once:
 
         async def watched(request: web.BaseRequest) -> web.StreamResponse:
             try:
-                response = await site(request)
-                if id(request) in self._claims:
-                    await self._deliver(request, response)
-                return response
+                with Unconfirmed(request.transport) as line:
+                    before = line.confirmed_bytes()
+                    try:
+                        response = await site(request)
+                        if id(request) in self._claims:
+                            await self._deliver(request, response)
+                        return response
+                    except ConnectionError:
+                        if id(request) in self._claims:
+                            self._broken_off(request, before, line.confirmed_bytes())
+                        raise
             finally:
                 self._claims.discard(id(request))
 
         return watched
 
     async def _deliver(self, request: web.BaseRequest, response: web.StreamResponse) -> None:
-        part = _part_of(response)
+        part = _part_of(response.status, response.headers)
+        if part is None and response.status == 200 and response.content_length is not None:
+            part = Part(0, response.content_length, response.content_length, response.headers.get("ETag", ""))
         if part is None:
             return
         await deliver(request, response)
-        begin, end, size = part
-        tag = response.headers.get("ETag")
-        if tag != self._tag:
-            self._parts, self._tag = Parts(), tag
-        self._parts.add(begin, end)
-        if self._parts.cover(size) and not self.taken_by.done():
+        self._arrived(part)
+        if self._parts.cover(part.size) and not self.taken_by.done():
             self.taken_by.set_result(request.remote or "")
+
+    def _arrived(self, part: Part) -> None:
+        """Notes a part that has arrived, and what this visitor must have had before, for he asked for no more."""
+        if part.tag != self._tag:
+            self._parts, self._cuts, self._tag = Parts(), [], part.tag
+        for begin, end in self._cuts:
+            if begin <= part.begin <= end:
+                self._parts.add(begin, part.begin)
+        self._parts.add(part.begin, part.end)
+
+    def _broken_off(self, request: web.BaseRequest, before: int | None, after: int | None) -> None:
+        """Notes an answer that was cut: how far it can have come."""
+        if not isinstance(request, Request) or request.answered_headers is None or before is None or after is None:
+            return
+        part = _part_of(request.answered_status, request.answered_headers)
+        if part is not None:
+            self._arrived(part._replace(end=part.begin))
+            self._cuts = [*self._cuts, (part.begin, min(part.end, part.begin + after - before))][-_MOST_CUTS:]
+
+
+class Part(NamedTuple):
+    """A part of the file that an answer carries."""
+
+    begin: int
+    end: int
+    size: int
+    """Of the whole file."""
+    tag: str
+    """The state of the file."""
 
 
 class Parts:
@@ -127,12 +166,13 @@ class Parts:
         return size == 0 or self._stretches == [(0, size)]
 
 
-def _part_of(response: web.StreamResponse) -> tuple[int, int, int] | None:
+def _part_of(status: int, headers: Mapping[str, str]) -> Part | None:
     """Which bytes an answer carries, and of how many; None where it is no such answer."""
-    if response.status == 200 and response.content_length is not None:
-        return 0, response.content_length, response.content_length
-    match = _PART.fullmatch(response.headers.get("Content-Range", ""))
-    if response.status != 206 or match is None:
+    tag, length = headers.get("ETag", ""), headers.get("Content-Length", "")
+    if status == 200 and length.isdecimal():
+        return Part(0, int(length), int(length), tag)
+    match = _PART.fullmatch(headers.get("Content-Range", ""))
+    if status != 206 or match is None:
         return None
     first, last, size = map(int, match.groups())
-    return first, last + 1, size
+    return Part(first, last + 1, size, tag)

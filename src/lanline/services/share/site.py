@@ -26,7 +26,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Final, NamedTuple, Protocol, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 
 from aiohttp import web
 
@@ -36,7 +36,7 @@ from lanline.http.hosts import HostGuard
 from lanline.http.refusal import Refusal, refusal_of
 from lanline.services.share.appending import limits_of_uploads
 from lanline.services.share.disposition import disposition_of
-from lanline.services.share.mediatypes import SANDBOX, MediaType, media_type_of
+from lanline.services.share.mediatypes import headers_of, media_type_of
 from lanline.services.share.methods import Kind, allowed, why_not
 from lanline.services.share.shared import RESERVED, Shared
 from lanline.services.share.target import Target, query_of, target_of, url_of
@@ -79,14 +79,6 @@ class Answers(NamedTuple):
     """DELETE of a file or a folder."""
     reserved: Mapping[str, Reserved] = {}
     """By NAME: `page.js`, `uploads`."""
-
-
-_FILE_HEADERS: Final = {
-    "Cache-Control": "no-cache",  # keep it, and ask each time: a tag costs one short answer
-    "X-Content-Type-Options": "nosniff",
-    "Cross-Origin-Resource-Policy": "same-origin",
-}
-_ACTIVE_HEADERS: Final = {**_FILE_HEADERS, "Content-Security-Policy": SANDBOX}
 
 
 class Site:
@@ -255,11 +247,6 @@ class Site:
             return _options(everything)
         text = f"{request.method} is not among the methods that are answered here."
         raise Refusal(405, text, headers={"Allow": ", ".join(everything)})
-
-
-def headers_of(kind: MediaType) -> Mapping[str, str]:
-    """What goes out with every file of a type: no guessing, no use by other sites, a sandbox where it is active."""
-    return _ACTIVE_HEADERS if kind.is_active else _FILE_HEADERS
 
 
 def _asks_for_archive(target: Target) -> bool:

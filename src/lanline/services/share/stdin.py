@@ -26,8 +26,7 @@ from lanline.http.files import answer_file
 from lanline.http.refusal import Refusal
 from lanline.services.share.delivery import deliver
 from lanline.services.share.disposition import disposition_of
-from lanline.services.share.mediatypes import media_type_of
-from lanline.services.share.site import headers_of
+from lanline.services.share.mediatypes import headers_of, media_type_of
 from lanline.services.share.target import target_of
 
 if TYPE_CHECKING:
