@@ -121,6 +121,33 @@ def test_the_folder_with_this_machines_keys_is_never_shared(tmp_path: Path) -> N
         check(hidden_state, hidden_state)
 
 
+def test_a_share_that_makes_a_key_does_not_put_it_before_its_visitors(tmp_path: Path) -> None:
+    given = Given("folder", str(tmp_path), "x")
+
+    def check(state: str, *, makes_key: bool) -> None:
+        path = str(tmp_path / state)
+        check_contents(given, path, hidden=False, is_lan=False, has_password=True, makes_key=makes_key)
+
+    check("not/made", makes_key=False)
+    check(".local/lanline", makes_key=True)
+    with pytest.raises(UsageError, match="keeps its keys"):
+        check("not/made", makes_key=True)
+
+
+def test_a_share_that_reads_a_secret_file_does_not_show_it(tmp_path: Path) -> None:
+    (tmp_path / "shared").mkdir()
+    given = Given("folder", str(tmp_path / "shared"), "x")
+
+    def check(*secrets: str, hidden: bool = False) -> None:
+        paths = [str(tmp_path / one) for one in secrets]
+        check_contents(given, "/nonexistent", hidden=hidden, is_lan=False, has_password=True, secrets=paths)
+
+    check("key.pem", "shared/.key.pem")
+    for secrets, hidden in ((("shared/sub/key.pem",), False), (("key.pem", "shared/.key.pem"), True)):
+        with pytest.raises(UsageError, match="visitors could read it"):
+            check(*secrets, hidden=hidden)
+
+
 def test_a_home_folder_goes_to_the_network_without_its_hidden_files_or_with_a_password(home: Path) -> None:
     given = Given("folder", os.path.realpath(home), "x")
     assert is_wide(given) and is_wide(Given("folder", "/", "files"))

@@ -30,6 +30,7 @@ def _check(values: dict[str, Any], *, has_password: bool = False) -> None:
         {**INPUT, "name": "big.tar", "once": True},
         {**INPUT, "name": "大.tar"},
         {**FOLDER, "tls_cert": "a", "tls_key": "b"},
+        {**FOLDER, "hosts": ("desk", "share.example.", "bücher.example")},
     ],
 )
 def test_what_goes_together_passes(values: dict[str, Any]) -> None:
@@ -54,6 +55,9 @@ def test_what_goes_together_passes(values: dict[str, Any]) -> None:
         ({**INPUT, "name": "x" * 256}, "is no name of a file"),
         ({**FOLDER, "user": "anna"}, "--user goes with --password"),
         ({**FOLDER, "insecure": True}, "--insecure goes with --password"),
+        ({**FOLDER, "hosts": ("desk", "http://desk:80/")}, "'http://desk:80/' is no name of a host"),
+        ({**FOLDER, "hosts": ("a b",)}, "is no name of a host"),
+        ({**FOLDER, "hosts": ("",)}, "is no name of a host"),
         ({**FOLDER, "tls_cert": "a"}, "go together"),
         ({**FOLDER, "tls_key": "a"}, "go together"),
     ],
@@ -70,3 +74,11 @@ def test_a_password_goes_to_the_network_over_tls_or_in_the_open_by_name() -> Non
     with pytest.raises(UsageError, match="can read the password") as caught:
         _check({**FOLDER, "is_lan": True}, has_password=True)
     assert "--tls" in caught.value.advice and "--insecure" in caught.value.advice
+
+
+def test_what_is_secret_is_known_before_anything_is_served() -> None:
+    assert not Order(**FOLDER).makes_key and Order(**FOLDER).secrets == ()
+    assert Order(**FOLDER, tls=True).makes_key
+    own = Order(**FOLDER, tls=True, tls_cert="a", tls_key="b", password_file="c")
+    assert not own.makes_key and own.secrets == ("b", "c")
+    assert Order(**FOLDER, password_file="-").secrets == ()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import stat
 import sys
+from collections.abc import Iterable
 from typing import Final, Literal, NamedTuple
 
 from lanline.errors import UsageError
@@ -75,7 +76,16 @@ def check_writable(given: Given) -> None:
         )
 
 
-def check_contents(given: Given, state: str, *, hidden: bool, is_lan: bool, has_password: bool) -> None:
+def check_contents(
+    given: Given,
+    state: str,
+    *,
+    hidden: bool,
+    is_lan: bool,
+    has_password: bool,
+    makes_key: bool = False,
+    secrets: Iterable[str] = (),
+) -> None:
     """Refuses folders that hold keys visitors could read.
 
     Args:
@@ -84,18 +94,27 @@ def check_contents(given: Given, state: str, *, hidden: bool, is_lan: bool, has_
         hidden: whether names that begin with a dot are shared.
         is_lan: whether others reach it.
         has_password: whether they need a password.
+        makes_key: whether this share puts a key into the state folder, which need not be there yet.
+        secrets: files that it reads for itself: the key of a certificate, the password.
 
     Raises:
-        UsageError: it holds the state folder; or it is a home folder, or everything, shared with its hidden files with
-            whoever is on the network.
+        UsageError: it holds the state folder or a secret; or it is a home folder, or everything, shared with its hidden
+            files with whoever is on the network.
     """
-    if given.kind == "folder" and _is_shown_in(given.path, os.path.realpath(state), hidden=hidden):
+    is_kept = makes_key or os.path.isdir(state)
+    if given.kind == "folder" and is_kept and _is_shown_in(given.path, os.path.realpath(state), hidden=hidden):
         raise UsageError(
             _("{path} holds {state}, where lanline keeps its keys: whoever reads it could be this machine").format(
                 path=given.path, state=state
             ),
             advice=_("share a folder that does not hold it."),
         )
+    for secret in secrets if given.kind == "folder" else ():
+        if _is_shown_in(given.path, os.path.realpath(secret), hidden=hidden):
+            raise UsageError(
+                _("{path} holds {secret}, and visitors could read it").format(path=given.path, secret=secret),
+                advice=_("put that file somewhere else."),
+            )
     if hidden and is_lan and not has_password and is_wide(given):
         raise UsageError(
             _("{path} with --hidden has .ssh, .gnupg and the like in it, for whoever is on the network").format(
@@ -111,8 +130,6 @@ def is_wide(given: Given) -> bool:
 
 
 def _is_shown_in(folder: str, inner: str, *, hidden: bool) -> bool:
-    if not os.path.isdir(inner):
-        return False
     relative = os.path.relpath(inner, folder)
     names = relative.split(os.sep)
     if names[0] == os.pardir:
@@ -146,7 +163,7 @@ def _name_of_input() -> str:
 def _unusable(what: str, error: OSError | ValueError) -> UsageError:
     if isinstance(error, FileNotFoundError):
         return UsageError(
-            _("there is no {what} here").format(what=what),
+            _("there is no file or folder {what}").format(what=what),
             advice=_("ls shows what there is; lanline share . shares it."),
         )
     if isinstance(error, PermissionError):

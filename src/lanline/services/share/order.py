@@ -5,10 +5,15 @@ Rule: an option that would have no effect is refused with the one it lacks, for 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from typing import Final
 
 from lanline.errors import UsageError
 from lanline.translation import _
+
+_HOST: Final = re.compile(r"[^\s\[\]:@/?#\\]+")
+"""What a Host field can name; see `lanline.http.hosts`."""
 
 INPUT = "-"
 """In place of a folder: standard input."""
@@ -72,6 +77,16 @@ class Order:
         return self.tls or self.tls_cert is not None
 
     @property
+    def makes_key(self) -> bool:
+        """Whether a key of this machine's own is kept in the state folder for it."""
+        return self.tls and self.tls_cert is None
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The files it reads that nobody else may."""
+        return tuple(one for one in (self.tls_key, self.password_file) if one is not None and one != INPUT)
+
+    @property
     def changes(self) -> bool:
         """Whether visitors may change anything."""
         return self.upload or self.delete
@@ -92,6 +107,12 @@ class Order:
             raise UsageError(_("--tls-cert and --tls-key go together"))
         if self.name is not None:
             self._check_name(self.name)
+        for host in self.hosts:
+            if not _HOST.fullmatch(host):
+                raise UsageError(
+                    _("{host!r} is no name of a host").format(host=host[:80]),
+                    advice=_("the name alone, without http:// and port: --host share.example"),
+                )
 
     def _check_rights(self, *, is_folder: bool) -> None:
         if self.overwrite and not self.upload:

@@ -69,7 +69,15 @@ def share(order: Order, console: Console, folder: StateFolder) -> int:
     if order.changes:
         check_writable(given)
     is_protected = password is not None
-    check_contents(given, folder.home, hidden=order.hidden, is_lan=order.is_lan, has_password=is_protected)
+    check_contents(
+        given,
+        folder.home,
+        hidden=order.hidden,
+        is_lan=order.is_lan,
+        has_password=is_protected,
+        makes_key=order.makes_key,
+        secrets=order.secrets,
+    )
     choice = choose(interfaces(), is_lan=order.is_lan, outward=outward_interface())
     tls, fingerprint, pin = _identity(order, folder, [spot.host for spot in choice.spots])
     raise_descriptor_limit()
