@@ -42,6 +42,18 @@ def test_a_program_gets_one_object_a_line() -> None:
     }
 
 
+def test_bytes_that_are_no_text_do_not_break_a_strict_reader_of_json() -> None:
+    line = json_of(GET._replace(target="/\udcff", user_agent="\udc9b31m", user="\ud800", method="\udcfe"), NOON)
+    document = json.loads(line)
+    assert [document[key] for key in ("target", "program", "user", "method")] == [
+        "/\ufffd",
+        "\ufffd31m",
+        "\ufffd",
+        "\ufffd",
+    ]
+    assert "\\ud" not in line
+
+
 def test_a_password_in_an_address_is_not_shown() -> None:
     for make in (text_of, json_of):
         line = make(GET._replace(target="http://anna:open@sesame@desk/a@b"), NOON)

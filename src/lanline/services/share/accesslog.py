@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from lanline.console import Console
     from lanline.http.exchange import Exchange
 
-STYLES: Final = ("text", "json", "none")
-
 MAX_WAITING: Final = 10_000
 """Lines that wait for the output: a few megabytes at most."""
 
@@ -40,6 +38,8 @@ _WRITE_BYTES: Final = 4096
 """Written at once: as much as a pipe that says it takes something takes at least (pipe(7), PIPE_BUF)."""
 _MAX_TARGET: Final = 400
 _MAX_NAME: Final = 100
+_BAD_BYTES: Final = re.compile("[\ud800-\udfff]")
+"""How bytes that are no UTF-8 stand in a text. As JSON each would be half a pair, which strict readers refuse."""
 _USER_IN_TARGET: Final = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*://)[^/?#]*@")
 
 
@@ -148,16 +148,20 @@ def json_of(exchange: Exchange, now_ns: int) -> str:
         {
             "time": f"{moment}.{now_ns // 1_000_000 % 1000:03}Z",
             "peer": exchange.peer,
-            "user": _cut(exchange.user, _MAX_NAME),
-            "method": exchange.method[:16],
-            "target": _target(exchange),
+            "user": _exact(exchange.user, _MAX_NAME),
+            "method": _exact(exchange.method, 16),
+            "target": _exact(_target(exchange), _MAX_TARGET + 3),
             "status": exchange.status,
             "sent_bytes": exchange.sent_bytes,
             "received_bytes": exchange.received_bytes,
             "seconds": round(exchange.seconds, 4),
-            "program": _cut(exchange.user_agent, _MAX_NAME),
+            "program": _exact(exchange.user_agent, _MAX_NAME),
         }
     )
+
+
+def _exact(text: str, most: int) -> str:
+    return _BAD_BYTES.sub("\ufffd", _cut(text, most))
 
 
 def _target(exchange: Exchange) -> str:
