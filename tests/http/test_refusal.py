@@ -96,4 +96,5 @@ def test_a_refusal_is_a_line_of_text_or_a_problem_in_json() -> None:
 
 def test_a_status_without_a_phrase_is_called_by_its_number() -> None:
     assert title_of(404) == "Not Found"
+    assert title_of(414) == "URI Too Long" and title_of(416) == "Range Not Satisfiable"
     assert title_of(599) == "599"

@@ -47,7 +47,12 @@ _STATUS_OF: Final[tuple[tuple[type[FileError], int], ...]] = (
     (DiskFull, 507),
 )
 
-_TITLES: Final = {413: "Content Too Large", 422: "Unprocessable Content"}
+_TITLES: Final = {
+    413: "Content Too Large",
+    414: "URI Too Long",
+    416: "Range Not Satisfiable",
+    422: "Unprocessable Content",
+}
 """Where RFC 9110 renamed what Python's table still calls by the older name."""
 
 

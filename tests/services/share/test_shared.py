@@ -66,6 +66,8 @@ def test_nothing_hidden_or_unportable_is_created(folder: Folder) -> None:
     for refused in ((".env",), ("z", ".x"), (".lanline", "x"), ("CON",), ("a:b",), (DRAFT_PREFIX + "x",), ()):
         with pytest.raises(NameRefused):
             shared.check_new(refused)
+    with pytest.raises(NameRefused, match="names no file"):
+        shared.check_new(("z", ".."))  # not for its dot
     shared.check_new(("z", "new.txt"))
     Shared(folder, ALL, name="x").check_new((".env",))
 

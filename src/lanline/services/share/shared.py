@@ -141,10 +141,12 @@ class Shared:
         Raises:
             NameRefused: one of them is hidden or reserved, or the last is none that every system could hold.
         """
-        if not names or not self.is_shown(names):
-            raise NameRefused("names that begin with a dot are not taken here")
         for name in names[:-1]:
             check_name(name)  # it may be there, with a name that nothing new gets
+        if names:
+            check_name(names[-1])  # `..` is refused for what it is, not for its dot
+        if not names or not self.is_shown(names):
+            raise NameRefused("names that begin with a dot are not taken here")
         check_name(names[-1], is_new=True)
 
     def contents(self, names: Names) -> Contents:

@@ -96,7 +96,7 @@ def decoded(segment: str) -> str:
         Refusal: 400, there is a percent sign without two hexadecimal digits.
     """
     if _BAD_ESCAPE.search(segment):
-        raise Refusal(400, "A percent sign in the target of the request stands before no two hexadecimal digits.")
+        raise Refusal(400, "A percent sign in the target of the request is not followed by two hexadecimal digits.")
     # As bytes: a parser that lets bytes beyond ASCII pass has made surrogates of those that are no UTF-8.
     return unquote_to_bytes(segment.encode("utf-8", "surrogateescape")).decode("utf-8", "surrogateescape")
 
