@@ -61,6 +61,7 @@ def test_what_nobody_reads_is_not_confirmed_and_what_is_read_is(loop: str) -> No
             assert left.bytes_left() > 0
             await _read(peer, SIZE)
             await asyncio.wait_for(_until_none(left), 30)
+            assert left.confirmed_bytes() == SIZE
 
     _with_peer(test, loop)
 
@@ -89,6 +90,8 @@ def test_a_peer_that_breaks_off_never_will(loop: str) -> None:
             peer.close()
             with pytest.raises(ConnectionResetError, match="before all of it had arrived"):
                 await asyncio.wait_for(_until_none(left), 30)
+            confirmed = left.confirmed_bytes()
+            assert confirmed is not None and 1000 <= confirmed < SIZE, "told when it is over, too"
 
     _with_peer(test, loop)
 

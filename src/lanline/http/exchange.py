@@ -5,7 +5,7 @@ It decides nothing. Rule: what stands in an `Exchange` came from the peer as it 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from aiohttp import web
@@ -68,6 +68,9 @@ class Request(web.BaseRequest):
     answered_status: int = 0
     """Status of the answer, from when its header is made; 0 before."""
 
+    answered_headers: Mapping[str, str] | None = None
+    """Header fields of the answer, from when its header is made; also of one that is cut off later."""
+
     @property
     def expects_continue(self) -> bool:
         """Whether the client waits for `100 Continue` before it sends the body."""
@@ -77,6 +80,7 @@ class Request(web.BaseRequest):
         headers = response.headers
         headers["Server"] = SERVER_NAME
         self.answered_status = response.status
+        self.answered_headers = headers
         connection: Connection = self._protocol  # type: ignore[assignment]  # it made this request
         if connection.must_close_after(self):
             response.force_close()

@@ -65,6 +65,18 @@ class Visitor:
         self.length = len(await self.body())
         return status
 
+    async def some(self, count: int) -> None:
+        """Reads so many bytes of a body."""
+        await self._reader.readexactly(count)
+
+    async def when_begun(self, target: str, **fields: str) -> int:
+        """As `when_free`, but the body of a good answer is left to be read."""
+        status = await self.begin(target, **fields)
+        while status == 503:
+            await self.body()
+            status = await self.begin(target, **fields)
+        return status
+
     async def when_free(self, target: str, **fields: str) -> int:
         """The same, asked again for as long as somebody else has it: each answer makes this wait a round trip."""
         status = await self.status(target, **fields)

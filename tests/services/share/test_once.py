@@ -66,7 +66,36 @@ def test_nobody_has_it_in_an_archive(tmp_path: Path, target: str, method: str) -
     _run(tmp_path, test)
 
 
-def test_a_download_that_was_cut_and_goes_on_counts_as_one(tmp_path: Path) -> None:
+def test_who_breaks_off_and_asks_for_the_rest_has_what_is_before(tmp_path: Path) -> None:
+    async def test(once: Once, visitor: Callable[..., Visitor]) -> None:
+        kept = 0
+        for part in (SIZE, 5 * SIZE):
+            async with visitor() as one:
+                assert await one.when_begun("/build.tar", Range=f"bytes={kept}-") == 206
+                await one.some(part)
+                one.reset()
+            kept += part
+        async with visitor() as one:
+            assert await one.when_free("/build.tar", Range=f"bytes={kept}-") == 206
+        assert await once.taken_by == "127.0.0.1"
+
+    _run(tmp_path, test, size=60 * SIZE)
+
+
+def test_who_asks_for_a_rest_before_which_he_was_sent_nothing_has_not_taken_it(tmp_path: Path) -> None:
+    async def test(once: Once, visitor: Callable[..., Visitor]) -> None:
+        async with visitor() as one:
+            await one.begin("/build.tar")
+            await one.some(1000)
+            one.reset()
+        async with visitor() as one:
+            assert await one.when_free("/build.tar", Range=f"bytes={59 * SIZE}-") == 206
+        assert not once.taken_by.done()
+
+    _run(tmp_path, test, size=60 * SIZE)
+
+
+def test_parts_of_a_download_count_as_one(tmp_path: Path) -> None:
     async def test(once: Once, visitor: Callable[..., Visitor]) -> None:
         async with visitor() as one:
             await one.get("/build.tar", Range="bytes=0-999999")

@@ -4,8 +4,8 @@ It stands around the site. Rules (decision 104):
 
 - One visitor at a time, told apart by address: else two could have all of it in the same moment. Others hear 503
   meanwhile, and may come again, for whoever breaks off has not taken it.
-- It is taken when that visitor's system has confirmed every byte, in one answer or in ranges: one over eight connections
-  counts as one. A file that has changed in between counts anew.
+- It is taken when that visitor's system has confirmed every byte, in one answer or in ranges: eight connections count
+  as one. A file that has changed in between counts anew.
 - Of an answer that was cut nobody here knows how much was kept. The visitor does: who asks for the rest from byte N on
   has what is before, if his system had confirmed as much.
 - What is asked for in several ranges at once is answered and does not count: no downloading program does that.
@@ -15,7 +15,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from typing import TYPE_CHECKING, Final
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from aiohttp import web
 
@@ -97,12 +98,10 @@ class Once:
         return watched
 
     async def _deliver(self, request: web.BaseRequest, response: web.StreamResponse) -> None:
+        await deliver(request, response)
         part = _part_of(response.status, response.headers)
-        if part is None and response.status == 200 and response.content_length is not None:
-            part = Part(0, response.content_length, response.content_length, response.headers.get("ETag", ""))
         if part is None:
             return
-        await deliver(request, response)
         self._arrived(part)
         if self._parts.cover(part.size) and not self.taken_by.done():
             self.taken_by.set_result(request.remote or "")
