@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from tests.services.share.serving import Answered, Served, served
 
-from lanline.services.share.form import MAX_PARTS
+from lanline.services.share.form import MAX_DEPTH, MAX_PARTS
 from lanline.services.share.shared import Permissions
 
 _TYPE = {"Content-Type": "multipart/form-data; boundary=XX", "Accept": "application/json"}
@@ -107,6 +107,14 @@ def test_what_is_refused_leaves_the_others_alone(tmp_path: Path, tmp_path_factor
         }
         assert all(bool(each["sentence"]) is not bool(each["url"]) for each in answered.json())
         assert share.files() == ["a file", "also good", "good", "link"]
+
+
+def test_a_file_deeper_than_folders_are_made_is_refused_before_any_of_them_is(share: Served) -> None:
+    deepest = "a/" * (MAX_DEPTH - 1) + "x"
+    answered = _post(share, ("b/" * MAX_DEPTH + "x", b""), ("c/" * 4000 + "x", b""), (deepest, b"x"))
+    assert [each["status"] for each in answered.json()] == [400, 400, 201]
+    assert (share.path / deepest).read_bytes() == b"x"
+    assert [each.name for each in share.path.iterdir()] == ["a"]
 
 
 def test_fields_and_empty_file_inputs_are_read_over(share: Served) -> None:

@@ -356,6 +356,13 @@ def test_another_version_of_the_draft_is_not_sent_104(share: Served) -> None:
     assert answered.status == 201
 
 
+def test_who_speaks_http_1_0_is_sent_no_interim_answer(share: Served) -> None:
+    with share.dial() as connection:
+        fields = "Host: localhost\r\nUpload-Complete: ?0\r\nUpload-Draft-Interop-Version: 8\r\nContent-Length: 0\r\n"
+        connection.sendall(f"POST /x HTTP/1.0\r\n{fields}\r\n".encode())
+        assert connection.recv(1000).startswith(b"HTTP/1.0 201 ")
+
+
 def test_an_address_that_was_never_given_out_is_missing(share: Served) -> None:
     _begin(share)
     draft = next(name for name in share.files() if ".lanline-part-" in name)

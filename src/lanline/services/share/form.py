@@ -17,12 +17,13 @@ import asyncio
 import json
 from contextlib import aclosing
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
 from lanline.clean import clean
-from lanline.errors import FileError, TakenAlready
+from lanline.errors import FileError, NameRefused, TakenAlready
 from lanline.http.body import body_of
 from lanline.http.refusal import Refusal, prefers_json, refusal_of
 from lanline.services.share.intake import Intake
@@ -46,6 +47,10 @@ if TYPE_CHECKING:
 
 MAX_PARTS: Final = 10_000
 """In one form. Each has a line in the answer, which is kept until the end."""
+
+
+MAX_DEPTH: Final = 64
+"""Names from the root down to a file of a form. 8 KiB of headers could name 4,000 folders, each to be made."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +125,7 @@ class _Files:
         """Takes what the form says next."""
         if isinstance(event, PartBegins):
             if event.filename:
-                self._file = self._begin(event.filename)
+                self._file = await self._begin(event.filename)
         elif self._file is None:
             return
         elif isinstance(event, PartData):
@@ -136,21 +141,24 @@ class _Files:
             self._file.discard()
             self._file = None
 
-    def _begin(self, filename: str) -> _File:
+    async def _begin(self, filename: str) -> _File:
         names = (*self._folder, *filename.split("/"))
         file = _File(clean(filename), names)
         try:
+            if len(names) > MAX_DEPTH:
+                raise NameRefused(f"it would lie {len(names)} names deep, limit {MAX_DEPTH}")
             self._shared.check_new(names)
-            self._make_folders(names[:-1])
+            await self._make_folders(names[:-1])
             file.open(self._shared.folder.draft(names[:-1]), self._pace)
         except FileError as error:
             file.refuse(refusal_of(error))
         return file
 
-    def _make_folders(self, names: Names) -> None:
+    async def _make_folders(self, names: Names) -> None:
         if len(names) > len(self._folder) and names not in self._made:
+            make = partial(self._shared.folder.make_folder, names, makes_parents=True)
             try:
-                self._shared.folder.make_folder(names, makes_parents=True)
+                await self._pace.run_apart(make)  # each waits for the disk
             except TakenAlready:
                 pass  # it is there; where a file is, making the draft says so
             self._made.add(names)

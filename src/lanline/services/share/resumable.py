@@ -17,6 +17,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from aiohttp import web
+from aiohttp.http import HttpVersion11
 
 from lanline.errors import FileError, FileMissing, TakenAlready
 from lanline.http.body import body_of
@@ -129,7 +130,7 @@ class Resumable:
             async with self._turns.take(_key(upload), _cut(request)):
                 with upload.open() as opening:
                     check_room(opening.part.fd, self.register.awaited_bytes)
-                if says.wants_104:
+                if says.wants_104 and request.version >= HttpVersion11:  # 1.0 knows no interim answers
                     self._send_104(request, upload)
                     is_known = True
                 response = await self._receive(request, upload, says, is_first=True)
