@@ -25,6 +25,7 @@ from typing import Any, Final, cast
 from aiohttp import web
 from aiohttp.http import HttpVersion10, HttpVersion11, RawRequestMessage, StreamWriter
 from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.http_parser import HttpRequestParser
 from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 from aiohttp.web_protocol import RequestHandler
 
@@ -60,6 +61,7 @@ class Connection(RequestHandler):
 
     __slots__ = (
         "phase",
+        "receiving",
         "sending",
         "taken_at",
         "task",
@@ -98,6 +100,7 @@ class Connection(RequestHandler):
         self.phase = IDLE
         self.task: asyncio.Task[None] | None = None
         self.sending: asyncio.Future[None] | None = None
+        self.receiving: asyncio.Future[None] | None = None
         self.taken_at = self._since = self._loop.time()
         self._house = house
         self._arrival: Arrival | None = arrival
@@ -134,8 +137,9 @@ class Connection(RequestHandler):
         lost = ConnectionResetError("the connection is lost")
         if not self._latest.is_eof():
             self._latest.set_exception(lost)
-        if self.sending is not None and not self.sending.done():
-            self.sending.set_exception(lost)
+        for moving in (self.sending, self.receiving):
+            if moving is not None and not moving.done():
+                moving.set_exception(lost)
         for waiter in (self._lingered, self._waiter):
             if waiter is not None and not waiter.done():
                 waiter.set_result(None)
@@ -229,6 +233,40 @@ class Connection(RequestHandler):
     def moved(self) -> None:
         """The peer has taken something that was not written through the transport."""
         self.taken_at = self._loop.time()
+
+    def pass_parser(self) -> None:
+        """From here on the body under way is read past the transport, which rests."""
+        self._pause_transport_reading()
+
+    def return_to_parser(self, *, is_whole: bool) -> None:
+        """The transport reads again.
+
+        Args:
+            is_whole: the body has been read to its end: a new parser, for which the next byte begins a request, takes
+                over. Otherwise nothing that comes can be understood, and the next answer is the last.
+        """
+        if self._parser is None:
+            return  # the connection is lost
+        if is_whole:
+            self._parser = self._new_parser()
+            self._latest.feed_eof()
+        else:
+            self._is_last = True
+        self._resume_transport_reading()
+
+    def _new_parser(self) -> HttpRequestParser:
+        """One as aiohttp makes for a new connection."""
+        return HttpRequestParser(
+            self,
+            self._loop,
+            self._read_bufsize,
+            max_line_size=self._house.limits.max_target_bytes,
+            max_field_size=self._house.limits.max_header_bytes + 1,
+            max_headers=self._house.limits.max_header_fields,
+            payload_exception=web.RequestPayloadError,
+            auto_decompress=False,
+            max_msg_queue_size=self._max_msg_queue_size,
+        )
 
     def must_close_after(self, request: Request) -> bool:
         """Whether the answer to this request is the last on its connection.

@@ -70,7 +70,7 @@ async def send_bytes_of(response: web.StreamResponse, fd: int, offset: int, coun
     sent = 0
     if count > SMALL_BYTES:
         writer.send_headers()
-        sock = _bare_socket(connection.transport)
+        sock = bare_socket(connection.transport)
         if sock is not None:
             await _drain_all(connection)
             sending = _FileSending(connection, sock, fd, offset, count)
@@ -156,7 +156,7 @@ class _FileSending:
             self._waiter.set_result(None)
 
 
-def _bare_socket(transport: asyncio.Transport | None) -> int | None:
+def bare_socket(transport: asyncio.Transport | None) -> int | None:
     """The descriptor that bytes can be sent to directly; None over TLS, in memory, and where there is no sendfile."""
     if transport is None:
         raise ConnectionResetError("the connection is lost")

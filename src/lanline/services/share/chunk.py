@@ -45,7 +45,7 @@ class Chunk:
         hashers = [hasher for hasher in (self._sha256, self._other, self._whole) if hasher is not None]
         self._intake = Intake(opening.part, pace, offset=upload.offset, hashers=hashers)
 
-    async def take(self, piece: bytes) -> None:
+    async def take(self, piece: bytes | memoryview) -> None:
         """Takes the next piece.
 
         Raises:

@@ -49,7 +49,7 @@ class Hasher:
         self.algorithm = algorithm
         self._hash = hashlib.new(_HASHES[algorithm], usedforsecurity=True)
 
-    def update(self, data: bytes) -> None:
+    def update(self, data: bytes | memoryview) -> None:
         """Takes the next bytes. Large ones are hashed without holding the interpreter's lock."""
         self._hash.update(data)
 

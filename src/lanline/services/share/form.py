@@ -92,7 +92,7 @@ class Forms:
         parser = MultipartParser(boundary, max_parts=MAX_PARTS)
         files = _Files(shared, target.names, self._pace, self._finishing)
         try:
-            async with aclosing(body_of(request, limit=None)) as body:  # type: ignore[type-var]
+            async with aclosing(body_of(request, limit=None)) as body:
                 async for piece in body:
                     for event in parser.feed(piece):
                         await files.take(event)

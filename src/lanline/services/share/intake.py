@@ -50,16 +50,20 @@ class Intake:
         """Up to here everything has come."""
         return self.offset + self._held_bytes
 
-    async def take(self, piece: bytes) -> None:
-        """Takes the next piece.
+    async def take(self, piece: bytes | memoryview) -> None:
+        """Takes the next piece, which need not stay as it is once this returns.
 
         Raises:
             DiskFull: it does not fit, or would use the reserve.
             FileError: the disk failed.
         """
-        self._held.append(piece)
+        wanted = BLOCK_BYTES if self._pace.is_slow else _LARGE_BYTES
+        if not self._held and len(piece) >= wanted:
+            await self._pace.run(lambda: self._put(piece))
+            return
+        self._held.append(bytes(piece))
         self._held_bytes += len(piece)
-        if self._held_bytes >= (BLOCK_BYTES if self._pace.is_slow else _LARGE_BYTES):
+        if self._held_bytes >= wanted:
             await self.flush()
 
     async def flush(self) -> None:
@@ -79,7 +83,7 @@ class Intake:
         self._held_bytes = 0
         return block
 
-    def _put(self, block: bytes) -> None:
+    def _put(self, block: bytes | memoryview) -> None:
         if self.offset >= self._looked_at:
             check_room(self._draft.fd, len(block))
             self._looked_at = self.offset + _LOOK_BYTES

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from lanline.errors import FileMissing
-from lanline.http.body import body_of
+from lanline.http.body import blocks_of
 from lanline.http.conditions import check_preconditions, etag_of
 from lanline.http.refusal import Refusal
 from lanline.services.share.digests import WANTED, Digest, Hasher, read_digest, wanted_algorithm
@@ -96,7 +96,7 @@ async def take_body(request: web.BaseRequest, intake: Intake, draft: Draft, *, l
     length = request.content_length
     if length is not None and (limit is None or length <= limit):
         check_room(draft.fd, length)
-    async with aclosing(body_of(request, limit=limit)) as body:  # type: ignore[type-var]
+    async with aclosing(blocks_of(request, limit=limit)) as body:
         async for piece in body:
             await intake.take(piece)
     await intake.flush()

@@ -20,7 +20,7 @@ from aiohttp import web
 from aiohttp.http import HttpVersion11
 
 from lanline.errors import FileError, FileMissing, TakenAlready
-from lanline.http.body import body_of
+from lanline.http.body import blocks_of
 from lanline.http.conditions import etag_of, failed_condition
 from lanline.http.connection import Connection
 from lanline.http.refusal import Refusal, refusal_of
@@ -230,7 +230,7 @@ class Resumable:
         most = self._shared.permissions.max_upload_bytes
         limit = most - upload.offset if most is not None else None
         try:
-            async with aclosing(body_of(request, limit=limit)) as body:  # type: ignore[type-var]
+            async with aclosing(blocks_of(request, limit=limit)) as body:
                 async for piece in body:
                     await chunk.take(piece)
             return await chunk.end()
