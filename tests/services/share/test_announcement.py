@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from typing import Any
 
@@ -41,6 +42,14 @@ def test_a_share_for_this_machine_says_so_and_how_to_open_it() -> None:
         "  curl -o photos.zip 'http://127.0.0.1:8080/?zip'",
     ]
     assert said.err == "Ctrl-C ends it; requests are shown below.\n"
+
+
+def test_among_json_what_is_said_beside_the_requests_is_json_too() -> None:
+    said = _said(ETH, log="json").err.splitlines()
+    assert [json.loads(line)["note"] for line in said] == [
+        "Take care: whoever reaches it can read: it asks for no password",
+        "Ctrl-C ends it; requests are shown below.",
+    ]
 
 
 def test_every_network_comes_with_its_interface_and_what_anybody_there_can_do() -> None:

@@ -259,6 +259,26 @@ def test_once_that_is_stopped_before_says_that_nobody_has_it(photos: Path) -> No
         assert "nobody has taken it" in share.process.err
 
 
+def test_among_json_every_line_is_an_object(photos: Path) -> None:
+    with sharing(str(photos / "a.txt"), "--once", "--log", "json") as share:
+        share.ask("/", "HEAD")
+        assert share.stop(signal.SIGINT) == 130
+        documents = [json.loads(line) for line in share.process.err.splitlines()]
+    assert [one.get("note", one.get("status")) for one in documents] == [200, "nobody has taken it"]
+
+
+def test_an_upload_that_was_begun_is_told_in_the_end(photos: Path) -> None:
+    fields = {"Upload-Complete": "?0", "Upload-Length": "9"}
+    with sharing(str(photos), "--upload") as share:
+        share.ask("/new.txt", "POST", **fields)
+        assert share.stop() == 0
+        assert "1 upload is unfinished: it goes on" in share.process.err
+    with sharing(str(photos), "--upload") as share:
+        share.ask("/other.txt", "POST", **fields)
+        assert share.stop() == 0
+        assert "2 uploads are unfinished: they go on" in share.process.err
+
+
 def _fed(data: bytes) -> tuple[int, threading.Thread]:
     """The end of a pipe that this is written into, and who writes."""
     out, into = os.pipe()

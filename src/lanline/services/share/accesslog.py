@@ -24,7 +24,7 @@ from lanline.sizes import show_size
 from lanline.translation import _
 
 if TYPE_CHECKING:
-    from lanline.console import Console
+    from lanline.console import Console, Painted
     from lanline.http.exchange import Exchange
 
 MAX_WAITING: Final = 10_000
@@ -54,6 +54,7 @@ class AccessLog:
 
     def __init__(self, console: Console, style: str, *, takes_more: Callable[[], bool] | None = None) -> None:
         self._console = console
+        self._style = style
         self._line = {"text": text_of, "json": json_of, "none": None}[style]
         self._takes_more = takes_more or _stderr_takes_more
         self._waiting: deque[str] = deque()
@@ -115,7 +116,7 @@ class AccessLog:
         if self._unshown and not self._waiting:
             text = _("{count} requests were not shown: the output takes them too slowly").format(count=self._unshown)
             self._unshown = 0
-            self._console.note(text)
+            tell(self._console, self._style, text)
 
 
 def is_file(exchange: Exchange) -> bool:
@@ -143,10 +144,9 @@ def text_of(exchange: Exchange, now_ns: int) -> str:
 
 def json_of(exchange: Exchange, now_ns: int) -> str:
     """The same for a program: one JSON object, all ASCII."""
-    moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now_ns // 1_000_000_000))
     return json.dumps(
         {
-            "time": f"{moment}.{now_ns // 1_000_000 % 1000:03}Z",
+            "time": _moment(now_ns),
             "peer": exchange.peer,
             "user": _exact(exchange.user, _MAX_NAME),
             "method": _exact(exchange.method, 16),
@@ -158,6 +158,27 @@ def json_of(exchange: Exchange, now_ns: int) -> str:
             "program": _exact(exchange.user_agent, _MAX_NAME),
         }
     )
+
+
+def tell(console: Console, style: str, *parts: str | Painted) -> None:
+    """What is to be said beside the requests, where they are shown: among JSON it is an object as well, so that a
+    program can read every line.
+
+    Args:
+        console: where its `note` goes.
+        style: as of `AccessLog`.
+        parts: as for `Console.note`.
+    """
+    if style != "json":
+        console.note(*parts)
+        return
+    text = "".join(part if isinstance(part, str) else part.text for part in parts)
+    console.note(json.dumps({"time": _moment(time.time_ns()), "note": _BAD_BYTES.sub("\ufffd", text)}))
+
+
+def _moment(now_ns: int) -> str:
+    moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now_ns // 1_000_000_000))
+    return f"{moment}.{now_ns // 1_000_000 % 1000:03}Z"
 
 
 def _exact(text: str, most: int) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import quote_from_bytes
 
 from lanline.console import Painted
+from lanline.services.share.accesslog import tell
 from lanline.services.share.addresses import Spot, url_of
 from lanline.services.share.given import is_wide
 from lanline.translation import _
@@ -75,9 +76,9 @@ class Announcement:
         for hint in self._hints() if is_roomy else ():
             console.line("  ", Painted(hint, "dim"))
         for warning in self._warnings():
-            console.note(Painted(_("Take care: "), "yellow"), warning)
+            tell(console, self._order.log, Painted(_("Take care: "), "yellow"), warning)
         ending = _("Ctrl-C ends it.") if self._order.log == "none" else _("Ctrl-C ends it; requests are shown below.")
-        console.note(Painted(ending, "dim"))
+        tell(console, self._order.log, Painted(ending, "dim"))
         console.flush()
 
     @property

@@ -24,7 +24,7 @@ from lanline.http.password import PasswordGuard
 from lanline.http.server import HttpServer
 from lanline.room.descriptors import raise_descriptor_limit
 from lanline.room.stopsignals import CUT_OFF, StopSignals
-from lanline.services.share.accesslog import AccessLog
+from lanline.services.share.accesslog import AccessLog, tell
 from lanline.services.share.addresses import choose
 from lanline.services.share.announcement import Announcement, Served
 from lanline.services.share.assembly import site_of
@@ -86,7 +86,7 @@ def share(order: Order, console: Console, folder: StateFolder) -> int:
         if taken.in_place_of is not None:
             text = _("port {first} is taken ({why}): this is port {port}")
             why = str(taken.in_place_of).partition(":")[0]
-            console.note(text.format(first=FIRST, why=why, port=taken.port))
+            tell(console, order.log, text.format(first=FIRST, why=why, port=taken.port))
         spots = tuple(spot for spot in choice.spots if spot.host not in taken.absent)
         served = Served(spots, taken.port, choice.left_out, fingerprint, pin, is_protected)
         guards = [] if password is None else [_guard(PasswordGuard(password, user=order.user))]
@@ -151,7 +151,7 @@ async def _serve(job: _Job, console: Console) -> int:
     signals = StopSignals()
     log = AccessLog(console, job.order.log)
     with ExitStack() as stack:
-        stack.enter_context(_logged(console))
+        stack.enter_context(_logged(console, job.order.log))
         shared = _shared(job, stack)
         once = Once((job.given.name,)) if job.order.once and not isinstance(shared.source, PipeSource) else None
         uploads = Uploads(shared) if shared.permissions.upload else None
@@ -160,10 +160,9 @@ async def _serve(job: _Job, console: Console) -> int:
             await _wait_end(signals, once, shared)
             is_cut_off = await _close(server, signals)
         log.close()
-        code = _ending(once, shared, console)
+        code = _ending(once, shared, console, job.order.log)
         if uploads is not None and uploads.unfinished:
-            text = _("{count} uploads are unfinished: they go on when the folder is shared again")
-            console.note(text.format(count=uploads.unfinished))
+            tell(console, job.order.log, _unfinished(uploads.unfinished))
     _sum_up(log, console, time.monotonic() - began)
     return CUT_OFF if is_cut_off and code == 0 else code
 
@@ -222,22 +221,28 @@ async def _close(server: HttpServer, signals: StopSignals) -> bool:
     return signals.second.is_set()
 
 
-def _ending(once: Once | None, shared: Shared, console: Console) -> int:
+def _unfinished(count: int) -> str:
+    if count == 1:
+        return _("1 upload is unfinished: it goes on when the folder is shared again")
+    return _("{count} uploads are unfinished: they go on when the folder is shared again").format(count=count)
+
+
+def _ending(once: Once | None, shared: Shared, console: Console, style: str) -> int:
     """What became of a share for one download; the exit code."""
     if isinstance(shared.source, PipeSource):
-        return _tell_drained(shared.source.drained, console)
+        return _tell_drained(shared.source.drained, console, style)
     if once is None:
         return 0
     if not once.taken_by.done():
-        console.note(_("nobody has taken it"))
+        tell(console, style, _("nobody has taken it"))
         return NOT_TAKEN
     _tell_taken(once.taken_by.result(), console)
     return 0
 
 
-def _tell_drained(drained: asyncio.Future[Drained], console: Console) -> int:
+def _tell_drained(drained: asyncio.Future[Drained], console: Console, style: str) -> int:
     if not drained.done():
-        console.note(_("nobody has taken it"))
+        tell(console, style, _("nobody has taken it"))
         return NOT_TAKEN
     done = drained.result()
     if not done.why_not:
@@ -252,7 +257,7 @@ def _tell_drained(drained: asyncio.Future[Drained], console: Console) -> int:
     )
     if console.wants_json:
         console.json({"event": "broken_off", "by": done.by, "sent_bytes": done.sent_bytes, "reason": done.why_not})
-    console.note(Painted(text, "red"))
+    tell(console, style, Painted(text, "red"))
     return 1
 
 
@@ -287,9 +292,9 @@ def _sum_up(log: AccessLog, console: Console, seconds: float) -> None:
 
 
 @contextmanager
-def _logged(console: Console) -> Iterator[None]:
+def _logged(console: Console, style: str) -> Iterator[None]:
     """Shows what the library warns of, and its mistakes, as notes."""
-    handler, log = _Notes(console), logging.getLogger("lanline")
+    handler, log = _Notes(console, style), logging.getLogger("lanline")
     log.addHandler(handler)
     try:
         yield
@@ -300,11 +305,12 @@ def _logged(console: Console) -> Iterator[None]:
 class _Notes(logging.Handler):
     """Warnings as notes; a traceback, where there is one, below."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, style: str) -> None:
         super().__init__(logging.WARNING)
         self._console = console
+        self._style = style
 
     def emit(self, record: logging.LogRecord) -> None:
         """Shows one."""
-        self._console.note(Painted(self.format(record), "yellow"))
+        tell(self._console, self._style, Painted(self.format(record), "yellow"))
         self._console.flush()
