@@ -55,7 +55,9 @@ class Share:
     def log(self) -> list[dict[str, Any]]:
         """Ends the server; every request that it has answered, in order."""
         assert self.process.stop() == 0, self.process.err
-        return [json.loads(line) for line in self.process.err.splitlines() if line.startswith("{")]
+        return [
+            json.loads(line) for line in self.process.err.splitlines() if line.startswith("{") and '"status"' in line
+        ]
 
 
 @contextmanager

@@ -47,7 +47,9 @@ class Share:
 
     def log(self) -> list[dict[str, Any]]:
         """What `--log json` has said; asked for after the end."""
-        return [json.loads(line) for line in self.process.err.splitlines() if line.startswith("{")]
+        return [
+            json.loads(line) for line in self.process.err.splitlines() if line.startswith("{") and '"status"' in line
+        ]
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Ends it; the exit code."""
