@@ -72,6 +72,8 @@ async def blocks_past_parser(request: Request, connection: Connection) -> AsyncG
                 count = os.readv(source, [buffer[: min(left, _BLOCK_BYTES)]])
             except (BlockingIOError, InterruptedError):
                 continue
+            except OSError as error:  # unreachable, timed out: whatever a socket says here, it is over
+                raise ConnectionResetError("the connection is lost") from error
             if count == 0:
                 raise ConnectionResetError("the body was cut off")
             left -= count
