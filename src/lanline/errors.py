@@ -394,7 +394,7 @@ def call_error(
 
 
 class FileError(LanlineError):
-    """A file beneath a held folder could not be had, made or removed. This class itself: the system failed, and says how
+    """A file beneath a held folder could not be had, made or removed. This class: the system failed, and says how.
 
     Try: again in a while; dmesg and ulimit -n show whether the disk is failing or too many files are open."""
 
