@@ -72,7 +72,7 @@ async def send_bytes_of(response: web.StreamResponse, fd: int, offset: int, coun
         writer.send_headers()
         sock = bare_socket(connection.transport)
         if sock is not None:
-            await _drain_all(connection)
+            await drain_all(connection)
             sending = _FileSending(connection, sock, fd, offset, count)
             try:
                 await sending.finished()
@@ -169,8 +169,12 @@ def bare_socket(transport: asyncio.Transport | None) -> int | None:
     return descriptor if descriptor >= 0 else None
 
 
-async def _drain_all(connection: Connection) -> None:
-    """Returns once the transport holds nothing: what is sent past it would overtake what it holds."""
+async def drain_all(connection: Connection) -> None:
+    """Returns once the transport holds nothing: what is sent past it would overtake what it holds.
+
+    Raises:
+        ConnectionError: the connection was lost before.
+    """
     transport = connection.transport
     if transport is None:
         raise ConnectionResetError("the connection is lost")

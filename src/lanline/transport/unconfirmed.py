@@ -42,6 +42,8 @@ class Unconfirmed:
             raise ConnectionResetError("the connection is lost")
         self._transport = transport
         self._held = transport.get_write_buffer_size()
+        self._goal = 0
+        """How many bytes will be confirmed once all that was written before the transport closed has arrived."""
         # Not socket.dup(): uvloop's socket is not one that may be duplicated.
         self._socket = socket.socket(fileno=os.dup(descriptor))
 
@@ -63,9 +65,14 @@ class Unconfirmed:
         import termios
 
         # TIOCOUTQ is the number of SIOCOUTQ.
+        confirmed = self.confirmed_bytes()
         unsent: int = struct.unpack("i", fcntl.ioctl(self._socket, termios.TIOCOUTQ, b"\0" * 4))[0]
+        if unsent and self._transport.is_closing() and confirmed is not None and 0 < self._goal <= confirmed:
+            return 0  # what is left is the transport's own: the end of TLS, which a peer that has closed does not take
         if unsent and self._socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == _CLOSED:
             raise _lost()
+        if not self._transport.is_closing() and not self._held and confirmed is not None:
+            self._goal = confirmed + unsent
         return self._held + unsent
 
     def confirmed_bytes(self) -> int | None:

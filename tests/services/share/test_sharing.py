@@ -14,7 +14,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -253,6 +253,34 @@ def test_once_ends_well_when_somebody_has_all_of_it(photos: Path) -> None:
         assert share.ask("/a.txt")[1] == b"beach"
         assert share.process.end() == 0
         assert share.process.find("taken")["by"] == "127.0.0.1"
+
+
+@pytest.mark.parametrize("size", [2_000, 5_000_000])
+def test_once_over_tls_ends_well_for_who_closes_at_once(photos: Path, size: int) -> None:
+    (photos / "a.bin").write_bytes(bytes(size))
+    with sharing(str(photos / "a.bin"), "--once", "--tls") as share:
+        with socket.create_connection(("127.0.0.1", share.port), timeout=SECONDS) as bare:
+            context = ssl.create_default_context()
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+            with context.wrap_socket(bare) as line:
+                line.sendall(b"GET /a.bin HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                head, _, body = _until_header(line).partition(b"\r\n\r\n")
+                left = size - len(body)
+                while left:
+                    left -= len(line.recv(min(left, 65536)))
+                line.settimeout(0)
+                with suppress(ssl.SSLWantReadError):
+                    line.unwrap()  # as curl does: it says that it ends, and does not wait to hear the same
+        assert head.startswith(b"HTTP/1.1 200")
+        assert share.process.end() == 0
+        assert share.process.find("taken")["by"] == "127.0.0.1"
+
+
+def _until_header(line: socket.socket) -> bytes:
+    data = b""
+    while b"\r\n\r\n" not in data:
+        data += line.recv(1)
+    return data
 
 
 def test_once_that_is_stopped_before_says_that_nobody_has_it(photos: Path) -> None:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final
 
+from lanline.http.connection import Connection
+from lanline.http.sending import drain_all
 from lanline.transport.unconfirmed import Unconfirmed
 
 if TYPE_CHECKING:
@@ -30,6 +32,10 @@ async def deliver(request: web.BaseRequest, response: web.StreamResponse) -> Non
     with Unconfirmed(request.transport) as unconfirmed:
         await response.prepare(request)
         await response.write_eof()
+        # Not by looking: a peer may close at once, and what was held at the last look is then no sign of a loss.
+        connection = request.protocol
+        assert isinstance(connection, Connection)
+        await drain_all(connection)
         loop = asyncio.get_running_loop()
         left, moved = unconfirmed.bytes_left(), loop.time()
         while left:
