@@ -20,6 +20,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_
 
 from lanline.http.refusal import Refusal
 from lanline.services.share.shared import Permissions
+from lanline.services.share.target import Target
 from tests.services.share.serving import Served, served
 
 PATIENCE_MS = 30_000
@@ -91,7 +92,7 @@ class Gate:
         self.refuses: Callable[[web.BaseRequest], Refusal | None] = lambda request: None
         """What a request is refused with. Set by tests; called in the server's thread."""
 
-    def __call__(self, request: web.BaseRequest) -> None:
+    def __call__(self, request: web.BaseRequest, target: Target) -> None:
         """Lets a request pass, or raises what it is refused with."""
         refusal = self.refuses(request)
         if refusal is not None:

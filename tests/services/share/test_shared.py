@@ -11,6 +11,7 @@ from aiohttp import web
 from lanline.beneath import DRAFT_PREFIX, Folder
 from lanline.errors import FileMissing, NameRefused
 from lanline.services.share.shared import Permissions, Shared
+from lanline.services.share.target import Target
 
 ALL = Permissions(upload=True, overwrite=True, delete=True, shows_hidden=True)
 
@@ -93,8 +94,8 @@ class _Source:
     name = "big.tar"
     modified_ns = 5
 
-    async def answer(self, request: web.BaseRequest, shared: Shared) -> web.StreamResponse:
-        return web.Response(text=shared.name)
+    async def answer(self, request: web.BaseRequest, target: Target) -> web.StreamResponse:
+        return web.Response(text=self.name)
 
 
 def test_a_source_is_one_entry_of_unknown_size() -> None:

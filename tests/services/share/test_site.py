@@ -14,6 +14,7 @@ from tests.services.share.sharing import ALL, READING, Served, sharing
 from lanline.http.refusal import Refusal
 from lanline.services.share.mediatypes import SANDBOX
 from lanline.services.share.shared import Permissions, Shared
+from lanline.services.share.target import Target
 
 
 @pytest.fixture
@@ -244,7 +245,7 @@ class _Source:
     name = "big.tar"
     modified_ns = 0
 
-    async def answer(self, request: web.BaseRequest, shared: Shared) -> web.StreamResponse:
+    async def answer(self, request: web.BaseRequest, target: Target) -> web.StreamResponse:
         return web.Response(body=b"streamed")
 
 
@@ -285,8 +286,30 @@ def test_a_page_of_another_site_changes_nothing(folder: Path) -> None:
         assert served.ask("DELETE", "/x.txt", {"Origin": f"http://127.0.0.1:{served.port}"}).status == 204
 
 
+def test_guards_and_a_source_are_given_the_target_as_the_site_read_it(tmp_path: Path) -> None:
+    seen: list[Target] = []
+
+    class Telling:
+        name = "big.tar"
+        modified_ns = 0
+
+        async def answer(self, request: web.BaseRequest, target: Target) -> web.StreamResponse:
+            assert target is seen[-1]
+            return web.Response(body=b"x" if target.asks("download") else b"")
+
+    def guard(request: web.BaseRequest, target: Target) -> None:
+        seen.append(target)
+
+    def make(_: object) -> Shared:
+        return Shared(None, READING, name="big.tar", source=Telling())
+
+    with sharing(tmp_path, make=make, guards=[guard]) as served:
+        assert served.get("/big%2Etar?download").body == b"x"
+    assert [each.names for each in seen] == [("big.tar",)]
+
+
 def test_guards_come_before_everything_that_could_be_learned(folder: Path) -> None:
-    def guard(request: web.BaseRequest) -> None:
+    def guard(request: web.BaseRequest, target: Target) -> None:
         raise Refusal(401, "A password is needed.", headers={"WWW-Authenticate": 'Basic realm="x"'})
 
     with sharing(folder, ALL, guards=[guard]) as served:

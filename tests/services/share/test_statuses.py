@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,6 +18,8 @@ from tests.services.share.sharing import ALL, READING, Reply, Served, sharing
 from lanline.http.limits import WEB
 from lanline.http.password import PasswordGuard
 from lanline.services.share.shared import Permissions, Shared
+from lanline.services.share.site import Guard
+from lanline.services.share.target import Target
 
 CONTENT = b"0123456789" * 100
 
@@ -142,10 +144,10 @@ def test_400_is_what_cannot_be_understood_and_no_path_leads_out_by_it(writing: S
     assert not answer.endswith(b"secret")
 
 
-def _guarded(folder: Path) -> Callable[[web.BaseRequest], None]:
+def _guarded(folder: Path) -> Guard:
     guard = PasswordGuard("right")
 
-    def check(request: web.BaseRequest) -> None:
+    def check(request: web.BaseRequest, target: Target) -> None:
         guard.check(request.headers.get("Authorization"), "192.0.2.1", time.monotonic())
 
     return check
@@ -283,7 +285,7 @@ class _Faulty:
     name = "x"
     modified_ns = 0
 
-    async def answer(self, request: web.BaseRequest, shared: Shared) -> web.StreamResponse:
+    async def answer(self, request: web.BaseRequest, target: Target) -> web.StreamResponse:
         raise ZeroDivisionError("the owner's secret")
 
 

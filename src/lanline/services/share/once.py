@@ -23,12 +23,12 @@ from aiohttp import web
 from lanline.http.exchange import Request
 from lanline.http.refusal import Refusal
 from lanline.services.share.delivery import deliver
-from lanline.services.share.target import target_of
 from lanline.transport.unconfirmed import Unconfirmed
 
 if TYPE_CHECKING:
     from lanline.beneath.names import Names
     from lanline.http.answering import Site
+    from lanline.services.share.target import Target
 
 _PART: Final = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 _RETRY_AFTER: Final = 5
@@ -54,14 +54,13 @@ class Once:
         self.taken_by: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         """The address of whoever has all of it, once somebody does."""
 
-    def guard(self, request: web.BaseRequest) -> None:
+    def guard(self, request: web.BaseRequest, target: Target) -> None:
         """For the site, behind the other guards: takes hold of the file for this visitor.
 
         Raises:
             Refusal: 410 when it is gone, 503 while another visitor takes it; 403 for an archive, in which everybody
                 could have it as often as he likes.
         """
-        target = target_of(request.raw_path)
         if target.names != self._names and (target.asks("zip") or target.asks("tar")):
             raise Refusal(403, "This is shared for one download: take the file itself.")
         if request.method != "GET" or target.names != self._names:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from lanline.beneath.folder import Entry, Folder
     from lanline.beneath.names import Names
     from lanline.beneath.opened import Opened
+    from lanline.services.share.target import Target
 
 RESERVED: Final = ".lanline"
 """The first name of every address that belongs to the server itself."""
@@ -53,7 +54,7 @@ class Source(Protocol):
     modified_ns: int
     """When it began, in nanoseconds since 1970."""
 
-    async def answer(self, request: web.BaseRequest, shared: Shared) -> web.StreamResponse:
+    async def answer(self, request: web.BaseRequest, target: Target) -> web.StreamResponse:
         """Answers GET and HEAD for it."""
 
 

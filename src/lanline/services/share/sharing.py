@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from lanline.room.paths import StateFolder
     from lanline.services.share.order import Order
     from lanline.services.share.site import Guard
+    from lanline.services.share.target import Target
 
 NOT_TAKEN: Final = CUT_OFF
 """Exit code of a share for one download that was stopped before somebody had it."""
@@ -125,7 +126,7 @@ def _identity(order: Order, folder: StateFolder, hosts: list[str]) -> tuple[ssl.
 
 
 def _guard(passwords: PasswordGuard) -> Guard:
-    def guard(request: web.BaseRequest) -> None:
+    def guard(request: web.BaseRequest, target: Target) -> None:
         user = passwords.check(request.headers.get("Authorization"), request.remote or "", time.monotonic())
         set_user(request, user)
 

@@ -44,7 +44,7 @@ from lanline.services.share.target import Target, query_of, target_of, url_of
 Answer: TypeAlias = Callable[[web.BaseRequest, Target, Shared], Awaitable[web.StreamResponse]]
 """Who answers requests of one method for one kind of thing; see above."""
 
-Guard: TypeAlias = Callable[[web.BaseRequest], None]
+Guard: TypeAlias = Callable[[web.BaseRequest, Target], None]
 """Raises `Refusal` where a request may not be answered: the password's guard."""
 
 
@@ -107,7 +107,7 @@ class Site:
             target = target_of(request.raw_path)
             self._hosts.check(request.method, request.headers, target.authority)
             for guard in self._guards:
-                guard(request)
+                guard(request, target)
             return await self._dispatch(request, target)
         except FolderGone as error:  # its own sentence is for the owner: it says where the folder was
             raise Refusal(404, "The shared folder is not there any more.") from error
@@ -149,7 +149,7 @@ class Site:
             return await self._answers.folder(request, target, shared)
         if shared.source is None or not shared.is_source(target.names) or target.has_slash:
             raise Refusal(404, "There is nothing at this address.")
-        return await shared.source.answer(request, shared)
+        return await shared.source.answer(request, target)
 
     async def _read_folder(self, request: web.BaseRequest, target: Target) -> web.StreamResponse:
         if not target.has_slash:

@@ -27,10 +27,9 @@ from lanline.http.refusal import Refusal
 from lanline.services.share.delivery import deliver
 from lanline.services.share.disposition import disposition_of
 from lanline.services.share.mediatypes import headers_of, media_type_of
-from lanline.services.share.target import target_of
 
 if TYPE_CHECKING:
-    from lanline.services.share.shared import Shared
+    from lanline.services.share.target import Target
 
 _READ_BYTES: Final = 256 * 1024
 _TAKEN: Final = "This can be read once, and somebody has done so."
@@ -63,7 +62,7 @@ class PipeSource:
         self.drained: asyncio.Future[Drained] = asyncio.get_running_loop().create_future()
         """Done when it was read to its end, or the visitor who read it broke off."""
 
-    async def answer(self, request: web.BaseRequest, shared: Shared) -> web.StreamResponse:
+    async def answer(self, request: web.BaseRequest, target: Target) -> web.StreamResponse:
         """Answers GET with all of it, HEAD with what is known before.
 
         Raises:
@@ -75,7 +74,7 @@ class PipeSource:
                 **headers_of(kind),
                 "Cache-Control": "no-store",
                 "Content-Type": kind.content_type,
-                "Content-Disposition": _disposition(request, self.name),
+                "Content-Disposition": _disposition(target, self.name),
                 "Accept-Ranges": "none",
             }
         )
@@ -144,14 +143,14 @@ class FileSource:
         """What the system says of it now."""
         return os.fstat(self.fd)
 
-    async def answer(self, request: web.BaseRequest, shared: Shared) -> web.StreamResponse:
+    async def answer(self, request: web.BaseRequest, target: Target) -> web.StreamResponse:
         """Answers GET and HEAD, ranges and conditions included."""
         kind = media_type_of(self.name)
         return await answer_file(
             request,
             self,
             content_type=kind.content_type,
-            disposition=_disposition(request, self.name),
+            disposition=_disposition(target, self.name),
             headers=headers_of(kind),
         )
 
@@ -161,8 +160,8 @@ def source_of(fd: int, name: str) -> PipeSource | FileSource:
     return FileSource(fd, name) if stat.S_ISREG(os.fstat(fd).st_mode) else PipeSource(fd, name)
 
 
-def _disposition(request: web.BaseRequest, name: str) -> str:
-    return disposition_of(name, is_attachment=target_of(request.raw_path).asks("download"))
+def _disposition(target: Target, name: str) -> str:
+    return disposition_of(name, is_attachment=target.asks("download"))
 
 
 def _ready(future: asyncio.Future[None]) -> None:
