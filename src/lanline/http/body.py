@@ -98,10 +98,15 @@ def _asked_for(request: web.BaseRequest, limit: int | None) -> Connection:
     return connection
 
 
-def _refuse_at_once(request: Request, limit: int | None) -> None:
+def refuse_compressed(request: web.BaseRequest) -> None:
+    """Passes if the body is what it is meant to be. Asking for the body does this too. Raises Refusal: 415."""
     coding = request.headers.get("Content-Encoding", "identity").strip().lower()
     if coding != "identity":
         raise Refusal(415, "a compressed body is not taken: send it as it is", headers={"Accept-Encoding": "identity"})
+
+
+def _refuse_at_once(request: Request, limit: int | None) -> None:
+    refuse_compressed(request)
     length = request.content_length
     if limit is not None and length is not None and length > limit:
         raise _too_large(limit)

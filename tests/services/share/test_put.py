@@ -156,6 +156,20 @@ def test_what_is_refused_is_refused_before_the_body_travels(
         assert share.files() == []
 
 
+def test_a_compressed_body_is_refused_in_the_same_words_everywhere(share: Served) -> None:
+    share.ask("PUT", "/file", b"")
+    form = {"Content-Type": "multipart/form-data; boundary=x", "Content-Encoding": "gzip"}
+    said = [
+        share.ask("PUT", "/new", b"x", Content_Encoding="gzip"),
+        share.ask("POST", "/new", b"x", Content_Encoding="gzip", Upload_Complete="?1"),
+        share.ask("POST", "/", b"x", form),
+    ]
+    assert {(each.status, each.body, each.headers["Accept-Encoding"]) for each in said} == {
+        (415, said[0].body, "identity")
+    }
+    assert share.files() == ["file"]
+
+
 def test_a_length_that_no_disk_has_is_refused_before_the_body_travels(share: Served) -> None:
     with _begun(share, "/file", "Content-Length: 900000000000000\r\n") as connection:
         assert _heads(connection).startswith(b"HTTP/1.1 507 ")

@@ -13,15 +13,21 @@ import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
+from lanline.http.refusal import Refusal
 from lanline.services.share.fields import bytes_field, bytes_of, count_of, dictionary_of
+
+if TYPE_CHECKING:
+    from aiohttp import web
 
 _HASHES: Final = {"sha-256": "sha256", "sha-512": "sha512"}
 _SIZES: Final = {"sha-256": 32, "sha-512": 64}
 
 WANTED: Final = "sha-256=10, sha-512=5"
 """What to answer in `Want-Content-Digest` or `Want-Repr-Digest` beside a refusal: sha-256 is the faster one here."""
+
+_FIELDS: Final = ("Content-Digest", "Repr-Digest")
 
 
 @dataclass(frozen=True)
@@ -91,3 +97,26 @@ def wanted_algorithm(values: Sequence[str]) -> str | None:
     weights = {name: count_of([members[name]]) or 0 for name in _HASHES if name in members}
     best = max(weights, key=lambda name: weights[name], default=None)
     return best if best is not None and weights[best] > 0 else None
+
+
+def digests_to_check(request: web.BaseRequest) -> list[Digest]:
+    """The digests that the client wants compared. Raises Refusal: 400, one of them cannot be."""
+    return [digest for name in _FIELDS if (digest := digest_of(request, name)) is not None]
+
+
+def digest_of(request: web.BaseRequest, name: str) -> Digest | None:
+    """The digest in this field; None where the request has no such field. Raises Refusal: 400, it cannot be checked."""
+    values = request.headers.getall(name, [])
+    if not values:
+        return None
+    digest = read_digest(values)
+    if digest is None:
+        raise Refusal(400, f"{name} has no sha-256 or sha-512 that can be read.", headers={f"Want-{name}": WANTED})
+    return digest
+
+
+def check_digest(digest: Digest, hasher: Hasher) -> None:
+    """Passes if what came is what the client meant to send. Raises Refusal: 400."""
+    if not digest.matches(hasher.value()):
+        text = f"What came has another {digest.algorithm} than the request says: it was changed on its way."
+        raise Refusal(400, text)

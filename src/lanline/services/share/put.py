@@ -16,26 +16,21 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from lanline.errors import FileMissing
-from lanline.http.body import blocks_of
-from lanline.http.conditions import check_preconditions, etag_of
+from lanline.http.body import blocks_of, refuse_compressed
 from lanline.http.refusal import Refusal
-from lanline.services.share.digests import WANTED, Digest, Hasher, read_digest, wanted_algorithm
+from lanline.services.share.current import check_conditions, has_conditions
+from lanline.services.share.digests import Hasher, check_digest, digests_to_check, wanted_algorithm
 from lanline.services.share.intake import Intake
 from lanline.services.share.pace import whole
 from lanline.services.share.space import check_room
 from lanline.services.share.target import Target, url_of
 
 if TYPE_CHECKING:
-    import os
-
-    from lanline.beneath import Draft, Names
+    from lanline.beneath import Draft
     from lanline.services.share.finishing import Finished, Finishing
     from lanline.services.share.pace import Pace
     from lanline.services.share.shared import Shared
     from lanline.services.share.site import Answer
-
-_DIGEST_FIELDS = ("Content-Digest", "Repr-Digest")
 
 
 class Puts:
@@ -128,53 +123,4 @@ def refuse_odd_request(request: web.BaseRequest) -> None:
     """
     if "Content-Range" in request.headers:
         raise Refusal(400, "A file is sent as a whole: Content-Range goes with no PUT here.")
-    coding = request.headers.get("Content-Encoding", "identity").strip().lower()
-    if coding != "identity":
-        raise Refusal(415, "A compressed body is not taken: send it as it is.", headers={"Accept-Encoding": "identity"})
-
-
-def has_conditions(request: web.BaseRequest) -> bool:
-    """Whether a request says what state of the file it wants to change."""
-    return any(name in request.headers for name in ("If-Match", "If-None-Match", "If-Unmodified-Since"))
-
-
-def check_conditions(request: web.BaseRequest, shared: Shared, names: Names) -> None:
-    """Passes if the request's conditions hold for what is there now. Raises Refusal: 412."""
-    if has_conditions(request):
-        status = status_of(shared, names)
-        if status is None:
-            check_preconditions(request, None, None)
-        else:
-            check_preconditions(request, etag_of(status), int(status.st_mtime))
-
-
-def status_of(shared: Shared, names: Names) -> os.stat_result | None:
-    """What is there by these names; nothing where nothing is."""
-    try:
-        with shared.open(names) as opened:
-            return opened.status
-    except FileMissing:
-        return None
-
-
-def digests_to_check(request: web.BaseRequest) -> list[Digest]:
-    """The digests that the client wants compared. Raises Refusal: 400, one of them cannot be."""
-    return [digest for name in _DIGEST_FIELDS if (digest := digest_of(request, name)) is not None]
-
-
-def digest_of(request: web.BaseRequest, name: str) -> Digest | None:
-    """The digest in this field; None where the request has no such field. Raises Refusal: 400, it cannot be checked."""
-    values = request.headers.getall(name, [])
-    if not values:
-        return None
-    digest = read_digest(values)
-    if digest is None:
-        raise Refusal(400, f"{name} has no sha-256 or sha-512 that can be read.", headers={f"Want-{name}": WANTED})
-    return digest
-
-
-def check_digest(digest: Digest, hasher: Hasher) -> None:
-    """Passes if what came is what the client meant to send. Raises Refusal: 400."""
-    if not digest.matches(hasher.value()):
-        text = f"What came has another {digest.algorithm} than the request says: it was changed on its way."
-        raise Refusal(400, text)
+    refuse_compressed(request)

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from lanline.http.refusal import Refusal
+from lanline.services.share.current import check_conditions
 from lanline.services.share.pace import whole
-from lanline.services.share.put import check_conditions
 
 if TYPE_CHECKING:
     from lanline.services.share.shared import Shared

@@ -27,16 +27,18 @@ from lanline.http.refusal import Refusal, refusal_of
 from lanline.services.share import appending
 from lanline.services.share.appending import MAX_AGE, NOT_COMPLETE, InconsistentLength, Says, completeness, limits_field
 from lanline.services.share.chunk import Chunk
-from lanline.services.share.digests import WANTED, wanted_algorithm
+from lanline.services.share.current import check_conditions, status_of
+from lanline.services.share.digests import WANTED, digest_of, wanted_algorithm
 from lanline.services.share.journal import Plan
 from lanline.services.share.problems import problem, problem_of
-from lanline.services.share.put import check_conditions, digest_of, made, refuse_odd_request, status_of
+from lanline.services.share.put import made, refuse_odd_request
 from lanline.services.share.register import Key, Register
 from lanline.services.share.shared import RESERVED
 from lanline.services.share.space import check_room
 from lanline.services.share.target import url_of
 from lanline.services.share.turns import Turns
 from lanline.services.share.unfinished import make_upload
+from lanline.sizes import show_size
 
 if TYPE_CHECKING:
     from lanline.services.share.finishing import Finishing
@@ -307,7 +309,7 @@ class Resumable:
 
     def _too_large(self, most: int) -> web.Response:
         headers = {"Upload-Limit": limits_field(self._shared.permissions, MAX_AGE), **NOT_COMPLETE}
-        return problem(413, f"A file may have {most} bytes here at most.", headers=headers)
+        return problem(413, f"A file may have {show_size(most)} here at most.", headers=headers)
 
     def _remove(self, upload: Unfinished) -> None:
         self.register.forget(upload)
