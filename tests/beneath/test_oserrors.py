@@ -24,7 +24,7 @@ from lanline.errors import (
 @pytest.mark.parametrize(
     ("number", "kind", "sentence"),
     [
-        (errno.ENOENT, FileMissing, "there is no a/b: No such file or directory"),
+        (errno.ENOENT, FileMissing, "there is no a/b"),
         (errno.ELOOP, FileMissing, "there is no a/b: Too many levels of symbolic links"),
         (errno.EXDEV, LeadsOutside, "a/b leads out of the folder by a link"),
         (errno.EACCES, NoAccess, "a/b: Permission denied"),

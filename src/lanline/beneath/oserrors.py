@@ -53,6 +53,8 @@ _KINDS: Final[dict[int, type[FileError]]] = {
 def file_error(error: OSError, names: Names) -> FileError:
     """The error of lanline that says what the system said about this file."""
     kind = _KINDS.get(error.errno or 0, FileError)
+    if error.errno == errno.ENOENT:
+        return kind(f"there is no {as_text(names)}")  # "No such file or directory" would say it twice
     return kind(_sentence(kind).format(name=as_text(names), reason=error.strerror or error))
 
 
