@@ -38,6 +38,7 @@ from lanline.services.share.multipart import (
 from lanline.services.share.pace import whole
 from lanline.services.share.space import check_room
 from lanline.services.share.target import Target, url_of
+from lanline.sizes import show_size
 
 if TYPE_CHECKING:
     from lanline.beneath import Draft, Names
@@ -207,7 +208,7 @@ class _File:
             return
         try:
             if limit is not None and self.size > limit:
-                self.refuse(Refusal(413, f"A file may have {limit} bytes here at most."))
+                self.refuse(Refusal(413, f"A file may have {show_size(limit)} here at most."))
             else:
                 await self.intake.take(data)
         except FileError as error:

@@ -13,6 +13,7 @@ import os
 from typing import Final
 
 from lanline.errors import DiskFull
+from lanline.sizes import show_size
 
 MOST_RESERVED: Final = 1 << 30
 """Bytes. 5 % of a large disk would refuse uploads while hundreds of gigabytes are free."""
@@ -38,6 +39,5 @@ def check_room(fd: int, wanted_bytes: int) -> None:
     """
     room = room_of(fd)
     if wanted_bytes > room:
-        raise DiskFull(
-            f"{wanted_bytes} bytes are too many for the disk: uploads may still fill {max(room, 0)} bytes of it"
-        )
+        left = show_size(max(room, 0))
+        raise DiskFull(f"{show_size(wanted_bytes)} is too much for the disk: uploads may still fill {left} of it")
