@@ -56,6 +56,20 @@ def test_the_list_a_header_and_a_part_take_nothing(tmp_path: Path) -> None:
     _run(tmp_path, test)
 
 
+def test_a_picture_on_a_page_of_another_site_takes_nothing_and_a_link_there_does(tmp_path: Path) -> None:
+    embedded = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"}
+    followed = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+
+    async def test(once: Once, visitor: Callable[..., Visitor]) -> None:
+        async with visitor() as one:
+            assert await one.status("/build.tar", **embedded) == 403
+            assert not once.taken_by.done()
+            assert await one.status("/build.tar", **followed) == 200
+            assert await once.taken_by == "127.0.0.1"
+
+    _run(tmp_path, test)
+
+
 @pytest.mark.parametrize("target", ["/?zip", "/?tar", "/?zip&name=build.tar"])
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_nobody_has_it_in_an_archive(tmp_path: Path, target: str, method: str) -> None:

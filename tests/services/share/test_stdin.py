@@ -101,6 +101,19 @@ def test_a_header_and_the_list_take_nothing() -> None:
     asyncio.run(main())
 
 
+def test_a_picture_on_a_page_of_another_site_drains_nothing() -> None:
+    async def main() -> None:
+        fields = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"}
+        with _Pipe() as source:
+            async with _shared(source) as visitor, visitor() as one:
+                assert await one.status("/big.tar", **fields) == 403
+                assert not source.drained.done()
+                assert await one.begin("/big.tar", **{**fields, "Sec-Fetch-Site": "same-origin"}) == 200
+                assert await one.chunks() == BIG
+
+    asyncio.run(main())
+
+
 def test_who_breaks_off_has_taken_the_rest_with_him_and_how_far_he_came_is_told() -> None:
     async def main() -> None:
         with _Pipe(8 * BIG) as source:

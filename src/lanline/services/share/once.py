@@ -23,6 +23,7 @@ from aiohttp import web
 from lanline.http.exchange import Request
 from lanline.http.refusal import Refusal
 from lanline.services.share.delivery import deliver
+from lanline.services.share.embedded import check_wanted
 from lanline.transport.unconfirmed import Unconfirmed
 
 if TYPE_CHECKING:
@@ -59,12 +60,13 @@ class Once:
 
         Raises:
             Refusal: 410 when it is gone, 503 while another visitor takes it; 403 for an archive, in which everybody
-                could have it as often as he likes.
+                could have it as often as he likes, and for what a page of another site fetches.
         """
         if target.names != self._names and (target.asks("zip") or target.asks("tar")):
             raise Refusal(403, "This is shared for one download: take the file itself.")
         if request.method != "GET" or target.names != self._names:
             return
+        check_wanted(request.headers)
         visitor = request.remote or ""
         if self.taken_by.done() and visitor != self.taken_by.result():
             raise Refusal(410, "This was shared for one download, and somebody has it.")

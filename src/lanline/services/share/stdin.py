@@ -26,6 +26,7 @@ from lanline.http.files import answer_file
 from lanline.http.refusal import Refusal
 from lanline.services.share.delivery import deliver
 from lanline.services.share.disposition import disposition_of
+from lanline.services.share.embedded import check_wanted
 from lanline.services.share.mediatypes import headers_of, media_type_of
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ class PipeSource:
         """Answers GET with all of it, HEAD with what is known before.
 
         Raises:
-            Refusal: 409, somebody else has it.
+            Refusal: 409, somebody else has it; 403, a page of another site fetches it.
         """
         kind = media_type_of(self.name)
         response = web.StreamResponse(
@@ -80,6 +81,7 @@ class PipeSource:
         )
         if request.method != "GET":
             return response
+        check_wanted(request.headers)
         if self._has_reader:
             raise Refusal(409, _TAKEN)
         self._has_reader = True
