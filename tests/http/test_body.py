@@ -86,7 +86,7 @@ def test_a_body_over_its_limit_is_refused_before_its_first_byte(run: Run) -> Non
         async with serving() as server, connected(server) as raw:
             await raw.send(request("/?limit=4", "Content-Length: 5", method="PUT"))
             answer = await raw.answer()
-            assert (answer.status, answer.body) == (413, b"a body may have 4 bytes here at most\n")
+            assert (answer.status, answer.body) == (413, b"a body may have 4 B here at most\n")
 
     run(main())
 

@@ -19,6 +19,7 @@ from lanline.http.connection import Connection
 from lanline.http.exchange import Request
 from lanline.http.receiving import blocks_past_parser, can_pass_parser
 from lanline.http.refusal import Refusal
+from lanline.sizes import show_size
 
 if TYPE_CHECKING:
     from lanline.http.limits import HttpLimits
@@ -159,4 +160,4 @@ def _broken(request: Request, error: Exception) -> Refusal:
 
 
 def _too_large(limit: int) -> Refusal:
-    return Refusal(413, f"a body may have {limit} bytes here at most")
+    return Refusal(413, f"a body may have {show_size(limit)} here at most")
