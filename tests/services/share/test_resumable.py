@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
+import os
 import random
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +21,7 @@ from lanline.services.share import register
 from lanline.services.share.fields import bytes_field
 from lanline.services.share.problems import INCONSISTENT_LENGTH, MISMATCHING_OFFSET
 from lanline.services.share.shared import Permissions
+from lanline.services.share.unfinished import Unfinished
 
 _PARTIAL = "application/partial-upload"
 
@@ -241,6 +245,54 @@ def test_an_upload_that_is_cancelled_leaves_nothing(share: Served) -> None:
     for method in ("HEAD", "DELETE"):
         assert share.ask(method, url).status == 404
     assert _append(share, url, 5, b"x").status == 404
+
+
+def _cancels(share: Served) -> None:
+    assert share.ask("DELETE", _begin(share, "/x", b"hello")).status == 204
+
+
+def _has_another_digest(share: Served) -> None:
+    answered = share.ask("POST", "/x", b"hello", Upload_Complete="?1", Repr_Digest=_sha256(b"jello"))
+    assert answered.status == 400
+
+
+def _finds_its_name_taken(share: Served) -> None:
+    url = _begin(share, "/x", b"hello", If_None_Match="*")
+    (share.path / "x").write_bytes(b"")
+    assert _append(share, url, 5, b"", ends=True).status == 409
+    (share.path / "x").unlink()
+
+
+def _brings_too_much(share: Served) -> None:
+    url = _begin(share, "/x", Upload_Length="5")
+    assert _append(share, url, 0, iter([b"hello", b"world"])).status == 400
+
+
+@pytest.mark.parametrize("end", [_cancels, _has_another_digest, _finds_its_name_taken, _brings_too_much])
+def test_what_is_removed_is_closed_and_removed_beside_the_loop(
+    share: Served, monkeypatch: pytest.MonkeyPatch, end: Callable[[Served], None]
+) -> None:
+    removed: list[tuple[bool, bool]] = []
+    remove = Unfinished.remove
+
+    def watched(upload: Unfinished) -> None:
+        with suppress(FileNotFoundError):
+            part = (share.path / Path(*upload.place, upload.plan.part)).stat()
+            is_open = any(_is_same(number, part) for number in os.listdir("/proc/self/fd"))
+            removed.append((asyncio._get_running_loop() is None, is_open))
+        remove(upload)
+
+    monkeypatch.setattr(Unfinished, "remove", watched)
+    end(share)
+    assert removed == [(True, False)]
+    assert share.files() == ["into"]
+
+
+def _is_same(descriptor: str, status: os.stat_result) -> bool:
+    try:
+        return os.path.samestat(os.fstat(int(descriptor)), status)
+    except OSError:
+        return False  # closed meanwhile
 
 
 def test_cancelling_ends_a_request_that_hangs(share: Served) -> None:

@@ -140,7 +140,7 @@ class Resumable:
                 return response
         finally:
             if not is_known:
-                self._remove(upload)
+                await self._remove(upload)
 
     def _send_104(self, request: web.BaseRequest, upload: Unfinished) -> None:
         fields = {**self._address(upload), "Upload-Draft-Interop-Version": str(appending.INTEROP_VERSION)}
@@ -162,17 +162,17 @@ class Resumable:
             try:
                 return await self._answer(request, upload)
             except FileMissing as error:
-                self._remove(upload)
+                await self._remove(upload)
                 raise Refusal(404, _GONE) from error
             finally:
                 self.register.release(upload)
 
     async def _answer(self, request: web.BaseRequest, upload: Unfinished) -> web.StreamResponse:
         if request.method == "DELETE":
-            self._remove(upload)
+            await self._remove(upload)
             return web.Response(status=204)
         if not upload.is_checked and not await self._pace.run_apart(upload.check):
-            self._remove(upload)
+            await self._remove(upload)
             raise Refusal(
                 410, "What has come of this upload has changed on the disk: send it again from the beginning."
             )
@@ -193,6 +193,7 @@ class Resumable:
         self, request: web.BaseRequest, upload: Unfinished, says: Says, *, is_first: bool = False
     ) -> web.StreamResponse:
         """Takes what a request brings, and finishes the upload where that was the rest."""
+        finished: web.Response | None = None
         try:
             length = appending.settled_length(says, upload.offset, upload.length)
             digest = digest_of(request, "Content-Digest")
@@ -209,10 +210,10 @@ class Resumable:
                     )
                     return problem(400, text, headers=headers)
                 if says.is_complete and upload.length in (None, upload.offset):
-                    return await self._finish(upload, opening, chunk)
+                    finished = await self._finish(upload, opening, chunk)
         except InconsistentLength:
             if upload.length is not None and request.content_length is None:
-                self._remove(upload)  # more came than it is long, and nobody could know before
+                await self._remove(upload)  # more came than it is long, and nobody could know before
             return appending.inconsistent()
         except FileMissing:
             raise
@@ -221,6 +222,10 @@ class Resumable:
         except Refusal as refusal:
             limits = {"Upload-Limit": limits_field(self._shared.permissions, self.register.age_left(upload))}
             return problem_of(refusal, {**NOT_COMPLETE, **limits})
+        if finished is not None:
+            if finished.status >= 400:
+                await self._remove(upload)  # only once it is closed: closing it last is what takes long
+            return finished
         if says.is_complete:
             return appending.inconsistent()
         if is_first:
@@ -240,11 +245,11 @@ class Resumable:
             chunk.keep()
             raise
 
-    async def _finish(self, upload: Unfinished, opening: Opening, chunk: Chunk) -> web.StreamResponse:
-        """All of it is here: it gets its name, and the answer is the one that a PUT of the whole would have had."""
+    async def _finish(self, upload: Unfinished, opening: Opening, chunk: Chunk) -> web.Response:
+        """All of it is here: it gets its name, and the answer is the one that a PUT of the whole would have had. An
+        upload whose answer is a refusal is over, too."""
         plan, names = upload.plan, (*upload.place, upload.plan.name)
         if plan.digest and upload.whole is not None and upload.whole.value().hex() != plan.digest:
-            self._remove(upload)
             return problem(400, "The whole file has another digest than was said.", headers=completeness(True))
         try:
             finished = await self._finishing.finish(
@@ -256,7 +261,6 @@ class Resumable:
                 check=(lambda: self._check_tag(upload)) if plan.replaced_tag is not None else None,
             )
         except (TakenAlready, Refusal) as error:
-            self._remove(upload)
             refusal = error if isinstance(error, Refusal) else refusal_of(error)
             return problem_of(refusal, completeness(True))
         self.register.forget(upload)
@@ -311,9 +315,10 @@ class Resumable:
         headers = {"Upload-Limit": limits_field(self._shared.permissions, MAX_AGE), **NOT_COMPLETE}
         return problem(413, f"A file may have {show_size(most)} here at most.", headers=headers)
 
-    def _remove(self, upload: Unfinished) -> None:
+    async def _remove(self, upload: Unfinished) -> None:
+        """Forgets it and removes its files: in a thread, for a large file takes a file system long. It is not open."""
         self.register.forget(upload)
-        upload.remove()
+        await self._pace.run_apart(upload.remove)
 
 
 def _key(upload: Unfinished) -> Key:
