@@ -6,19 +6,20 @@ import asyncio
 import os
 import random
 from collections.abc import AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from hashlib import sha256
 
 import pytest
 from aiohttp import web
 
 from lanline.http.body import blocks_of
+from lanline.http.buffers import BUFFER_BYTES, MAX_BUFFERS, SMALL_BYTES
 from lanline.http.exchange import Exchange, Request
 from lanline.http.limits import WEB
 from lanline.http.refusal import Refusal
 from lanline.http.server import HttpServer
 from tests.http.conftest import Contexts, Run
-from tests.http.raw import Raw, connected, request, serving, until
+from tests.http.raw import Raw, connected, no_descriptor_left, request, serving, until
 
 LARGE = random.Random(5).randbytes(7_654_321)
 
@@ -29,12 +30,14 @@ class Taker:
     def __init__(self) -> None:
         self.views = 0
         self.pieces = 0
+        self.bytes = 0
 
     async def __call__(self, asked: web.BaseRequest) -> web.StreamResponse:
         digest = sha256()
         async with aclosing(blocks_of(asked, limit=None)) as blocks:
             async for block in blocks:
                 self.pieces += 1
+                self.bytes += len(block)
                 self.views += isinstance(block, memoryview)
                 digest.update(block)
                 if asked.path == "/enough":
@@ -132,6 +135,73 @@ def test_a_refusal_within_a_body_arrives_and_ends_the_connection(run: Run) -> No
             assert (answer.status, answer.fields["connection"]) == (409, "close")
             raw.writer.write_eof()
             assert await raw.rest() == b""
+
+    run(main())
+
+
+def test_senders_who_send_no_more_hold_no_buffer(run: Run) -> None:
+    count = MAX_BUFFERS + 4
+
+    async def main() -> None:
+        taker = Taker()
+        half = len(LARGE) // 2
+        async with AsyncExitStack() as stack:
+            server = await stack.enter_async_context(serving(taker))
+            for _ in range(count):
+                raw = await stack.enter_async_context(connected(server))
+                await raw.send(request("/", f"Content-Length: {len(LARGE)}", method="PUT") + LARGE[:half])
+            await until(lambda: taker.bytes == count * half)
+            await until(lambda: all(connection.receiving is not None for connection in server.connections))
+            buffers = server.connections[0].buffers
+            await until(lambda: repr(buffers) == "<Buffers 1 made, 1 free, at most 16>")
+
+    run(main())
+
+
+def test_blocks_that_wait_for_a_slow_disk_share_what_there_is_and_arrive_whole(run: Run) -> None:
+    count = MAX_BUFFERS + 4
+
+    async def main() -> None:
+        at_work, go_on = list[int](), asyncio.Event()
+
+        async def site(asked: web.BaseRequest) -> web.StreamResponse:
+            digest, has_waited = sha256(), False
+            async with aclosing(blocks_of(asked, limit=None)) as blocks:
+                async for block in blocks:
+                    if isinstance(block, memoryview) and not has_waited:
+                        has_waited = True
+                        at_work.append(len(block))
+                        await go_on.wait()
+                    digest.update(block)
+            return web.Response(text=digest.hexdigest())
+
+        async def upload(server: HttpServer, number: int) -> None:
+            body = LARGE[number:]
+            async with connected(server) as raw:
+                raw.writer.write(request("/", f"Content-Length: {len(body)}", method="PUT") + body)
+                assert (await raw.answer()).body.decode() == sha256(body).hexdigest()
+
+        async with serving(site) as server, asyncio.TaskGroup() as group:
+            for number in range(count):
+                group.create_task(upload(server, number))
+            await until(lambda: len(at_work) == count)
+            assert server.connections[0].buffers.held_bytes == MAX_BUFFERS * BUFFER_BYTES
+            assert all(size <= SMALL_BYTES for size in at_work[MAX_BUFFERS:])
+            go_on.set()
+
+    run(main())
+
+
+def test_without_a_descriptor_to_spare_the_parser_gives_the_body(run: Run) -> None:
+    async def main() -> None:
+        taker = Taker()
+        async with serving(taker) as server, connected(server) as raw:
+            assert (await raw.ask(request("/"))).status == 200  # the connection has been taken
+            with no_descriptor_left():
+                await raw.send(request("/", f"Content-Length: {len(LARGE)}", method="PUT"))
+                await raw.send(LARGE)
+                answer = await raw.answer()
+            assert (answer.status, answer.body.decode(), taker.views) == (200, sha256(LARGE).hexdigest(), 0)
 
     run(main())
 

@@ -14,7 +14,7 @@ from lanline.http.exchange import CUT_OFF, Exchange
 from lanline.http.limits import WEB
 from lanline.http.sending import SMALL_BYTES, FileResponse, send_bytes_of
 from tests.http.conftest import Contexts, Run
-from tests.http.raw import Site, connected, request, serving, until
+from tests.http.raw import Answer, Site, connected, no_descriptor_left, request, serving, until
 
 SIZE = 5_000_000
 
@@ -73,6 +73,27 @@ def test_the_bytes_arrive_as_they_are_in_the_file(
                     assert answer.body == expected
 
     run(main())
+
+
+def test_without_a_descriptor_to_spare_a_file_is_read_and_written(run: Run, file: Path) -> None:
+    async def main() -> None:
+        with file.open("rb") as source:
+
+            async def site(asked: web.BaseRequest) -> web.StreamResponse:
+                response = FileResponse(headers={"Content-Length": str(SIZE)})
+                await response.prepare(asked)
+                await send_bytes_of(response, source.fileno(), 0, SIZE)
+                return response
+
+            async with serving(site) as server, connected(server) as raw:
+                assert (await raw.ask(request("/", method="HEAD"))).status == 200  # the connection has been taken
+                with no_descriptor_left():
+                    answer = await raw.ask(request("/"))
+        answers.append(answer)
+
+    answers: list[Answer] = []
+    run(main())
+    assert (answers[0].status, answers[0].body) == (200, file.read_bytes())
 
 
 def test_head_sends_no_bytes(run: Run, file: Path) -> None:

@@ -54,8 +54,8 @@ async def body_of(request: web.BaseRequest, *, limit: int | None) -> AsyncGenera
 
 async def blocks_of(request: web.BaseRequest, *, limit: int | None) -> AsyncGenerator[bytes | memoryview, None]:
     """As `body_of`, for whoever is done with a piece before the next one comes: a large body then comes without being
-    copied, in views of one buffer. A view is valid until the next piece is asked for. Close it (`aclosing`) when it is
-    not read to its end.
+    copied, in views of a few buffers. A view is valid until the next piece is asked for. Close it (`aclosing`) when it
+    is not read to its end.
 
     Args:
         request, limit: as for `body_of`.
@@ -70,11 +70,12 @@ async def blocks_of(request: web.BaseRequest, *, limit: int | None) -> AsyncGene
             async for piece in body:
                 yield piece
         return
-    patience, content = _Patience(request, connection.limits), request.content
+    patience, content, may_pass = _Patience(request, connection.limits), request.content, True
     while not content.at_eof():
         if content.exception() is None and (held := content.read_nowait()):
             yield held
-        elif can_pass_parser(request, connection):
+        elif may_pass and can_pass_parser(request, connection):
+            may_pass = False  # it brings all of the rest; or nothing, and would bring nothing the next time
             async with aclosing(blocks_past_parser(request, connection)) as blocks:
                 while (block := await patience.wait(anext(blocks, None))) is not None:
                     yield block

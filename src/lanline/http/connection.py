@@ -31,6 +31,7 @@ from aiohttp.web_protocol import RequestHandler
 
 from lanline.http.answering import GONE, Outcome, answer, refuse
 from lanline.http.badrequest import header_too_large, refusal_of_parser, unreadable
+from lanline.http.buffers import Buffers
 from lanline.http.exchange import Request, exchange_of
 from lanline.http.gauge import Gauge
 from lanline.http.house import House
@@ -230,6 +231,11 @@ class Connection(RequestHandler):
         """In force for this connection."""
         return self._house.limits
 
+    @property
+    def buffers(self) -> Buffers:
+        """Into which large bodies are received."""
+        return self._house.buffers
+
     def moved(self) -> None:
         """The peer has taken something that was not written through the transport."""
         self.taken_at = self._loop.time()
@@ -413,7 +419,10 @@ class Connection(RequestHandler):
         self._is_deaf, self.phase, self._since = True, LINGERING, self._loop.time()
         self._lingered = self._loop.create_future()
         if transport.can_write_eof():
-            transport.write_eof()
+            try:
+                transport.write_eof()
+            except OSError:  # whoever rests from reading has not been told: the peer is gone
+                return
         self._resume_transport_reading()
         await self._lingered
 

@@ -10,6 +10,8 @@ import asyncio
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
+from lanline.http.buffers import Buffers
+
 if TYPE_CHECKING:
     from lanline.http.answering import Site
     from lanline.http.connection import Connection
@@ -35,6 +37,7 @@ class House:
         self.site = site
         self.limits = limits
         self.heard = heard
+        self.buffers = Buffers()
         # aiohttp's RequestHandler asks its server for these two when it is made; neither is called.
         self.request_handler = self.request_factory = None
         self._most = max_connections

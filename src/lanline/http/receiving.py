@@ -1,11 +1,13 @@
-"""A large body, received past the parser: from the socket into one buffer that is used again and again.
+"""A large body, received past the parser: from the socket into buffers that are used again and again.
 
 aiohttp copies a body twice on its way through the parser and its stream, which is most of what an upload costs. A body
 whose length is known needs no parser. So what the parser has given is taken first, then the transport rests and the
 rest is read from a duplicate of its descriptor, as `sending.py` does the other way. Rules: not one byte beyond the body
-is read; where the body ends early or nobody wants it any more, the connection carries no other request.
+is read; where the body ends early or nobody wants it any more, the connection carries no other request; a buffer is
+lent once there is something to read, for one block.
 
-Not over TLS, for chunked bodies, or where the system has no readv(2): there the body comes as the parser gives it.
+Not over TLS, for chunked bodies, where the system has no readv(2) or this process no descriptor left: there the body
+comes as the parser gives it.
 
 Sources: readv(2), dup(2), docs/decisions/0091-sendfile-on-a-duplicate.md.
 """
@@ -17,16 +19,12 @@ import os
 from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING, Final
 
-from lanline.http.sending import bare_socket
-from lanline.limits import KiB, MiB
+from lanline.http.sending import bare_socket, duplicate
+from lanline.limits import KiB
 
 if TYPE_CHECKING:
     from lanline.http.connection import Connection
     from lanline.http.exchange import Request
-
-_BLOCK_BYTES: Final = 2 * MiB
-"""Received at a time at most: about a millisecond of the loop. Measured against 128 KiB: half as much again a second.
-Only as much of it takes memory as a client has ever sent at once."""
 
 _WORTH_BYTES: Final = 256 * KiB
 """Less than this left is not worth changing over."""
@@ -49,7 +47,8 @@ def can_pass_parser(request: Request, connection: Connection) -> bool:
 
 
 async def blocks_past_parser(request: Request, connection: Connection) -> AsyncGenerator[memoryview, None]:
-    """The rest of a body. Each block is valid until the next one is asked for.
+    """The rest of a body; or nothing of it where no descriptor is left, and the parser goes on. Each block is valid
+    until the next one is asked for.
 
     Args:
         request: one that `can_pass_parser`.
@@ -62,26 +61,39 @@ async def blocks_past_parser(request: Request, connection: Connection) -> AsyncG
     left = (request.content_length or 0) - content.total_bytes
     sock = bare_socket(connection.transport)
     assert sock is not None
-    source = os.dup(sock)
-    buffer = memoryview(bytearray(_BLOCK_BYTES))
+    source = duplicate(sock)
+    if source is None:
+        return
     connection.pass_parser()
     try:
         while left:
             await _readable(source, connection)
-            try:
-                count = os.readv(source, [buffer[: min(left, _BLOCK_BYTES)]])
-            except (BlockingIOError, InterruptedError):
-                continue
-            except OSError as error:  # unreachable, timed out: whatever a socket says here, it is over
-                raise ConnectionResetError("the connection is lost") from error
-            if count == 0:
-                raise ConnectionResetError("the body was cut off")
-            left -= count
-            content.total_bytes += count
-            yield buffer[:count]
+            with connection.buffers.lent() as buffer:
+                count = _read(source, buffer[:left])
+                left -= count
+                content.total_bytes += count
+                if count:
+                    yield buffer[:count]
     finally:
         os.close(source)
         connection.return_to_parser(is_whole=left == 0)
+
+
+def _read(source: int, buffer: memoryview) -> int:
+    """Reads what is there; 0 where nothing is after all.
+
+    Raises:
+        ConnectionError: the connection is over.
+    """
+    try:
+        count = os.readv(source, [buffer])
+    except (BlockingIOError, InterruptedError):
+        return 0
+    except OSError as error:  # unreachable, timed out: whatever a socket says here, it is over
+        raise ConnectionResetError("the connection is lost") from error
+    if count == 0:
+        raise ConnectionResetError("the body was cut off")
+    return count
 
 
 async def _readable(source: int, connection: Connection) -> None:

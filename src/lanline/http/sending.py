@@ -1,4 +1,5 @@
-"""Bytes of a file into an answer: by sendfile(2) where there is a bare socket, else by reading and writing.
+"""Bytes of a file into an answer: by sendfile(2) where there is a bare socket and a descriptor to spare, else by
+reading and writing.
 
 uvloop has no sendfile of its own and lets nobody watch the descriptor of its transport; a duplicate of it can be
 watched, and is the same socket. So first what the transport still holds goes out, then the kernel copies from the file
@@ -73,7 +74,8 @@ async def send_bytes_of(response: web.StreamResponse, fd: int, offset: int, coun
         sock = bare_socket(connection.transport)
         if sock is not None:
             await drain_all(connection)
-            sending = _FileSending(connection, sock, fd, offset, count)
+        if sock is not None and (out := duplicate(sock)) is not None:
+            sending = _FileSending(connection, out, fd, offset, count)
             try:
                 await sending.finished()
             finally:  # also of an answer that was cut off it is counted how much went out
@@ -94,19 +96,19 @@ class _FileSending:
 
     Args:
         connection: whose socket it is; its `sending` is set while this goes on, so that its end wakes us.
-        sock: the connection's descriptor.
+        out: a duplicate of the connection's descriptor; closed at the end.
         fd, offset, count: as for `send_bytes_of`.
     """
 
     __slots__ = ("_connection", "_fd", "_left", "_offset", "_out", "_waiter", "sent")
 
-    def __init__(self, connection: Connection, sock: int, fd: int, offset: int, count: int) -> None:
+    def __init__(self, connection: Connection, out: int, fd: int, offset: int, count: int) -> None:
         self._connection = connection
         self._fd = fd
         self._offset = offset
         self._left = count
         self.sent = 0
-        self._out = os.dup(sock)
+        self._out = out
         self._waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def finished(self) -> None:
@@ -167,6 +169,20 @@ def bare_socket(transport: asyncio.Transport | None) -> int | None:
         return None
     descriptor: int = sock.fileno()
     return descriptor if descriptor >= 0 else None
+
+
+def duplicate(sock: int) -> int | None:
+    """Another descriptor of the same socket, which the caller closes; None where none is left.
+
+    Raises:
+        OSError: the socket has been closed.
+    """
+    try:
+        return os.dup(sock)
+    except OSError as error:
+        if error.errno in (errno.EMFILE, errno.ENFILE):
+            return None
+        raise
 
 
 async def drain_all(connection: Connection) -> None:
