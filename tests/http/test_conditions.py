@@ -135,10 +135,18 @@ def test_what_changes_something_is_refused_where_reading_is_not_modified(method:
     assert judged({"If-Modified-Since": DATE}, method) == 200
 
 
+def test_a_list_in_several_lines_is_one_list() -> None:
+    for name, own, other in (("If-Match", 200, 412), ("If-None-Match", 304, 200)):
+        lines = [(name, '"x"'), (name, f'"y", {TAG}')]
+        assert judge("GET", CIMultiDict(lines), TAG, MODIFIED) == own
+        assert judge("GET", CIMultiDict(reversed(lines)), TAG, MODIFIED) == own
+        assert judge("GET", CIMultiDict([(name, '"x"'), (name, '"y"')]), TAG, MODIFIED) == other
+
+
 def test_where_nothing_is_there_only_a_condition_that_wants_nothing_holds() -> None:
-    assert judge("PUT", {"If-None-Match": "*"}, None, None) == 200
-    assert judge("PUT", {"If-Match": "*"}, None, None) == 412
-    assert judge("PUT", {"If-Match": TAG}, None, None) == 412
+    assert judge("PUT", CIMultiDict({"If-None-Match": "*"}), None, None) == 200
+    assert judge("PUT", CIMultiDict({"If-Match": "*"}), None, None) == 412
+    assert judge("PUT", CIMultiDict({"If-Match": TAG}), None, None) == 412
 
 
 def test_an_if_range_holds_for_the_same_strong_tag_only() -> None:

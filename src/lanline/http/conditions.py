@@ -11,7 +11,6 @@ from __future__ import annotations
 import calendar
 import re
 import time
-from collections.abc import Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     import os
 
     from aiohttp import web
+    from multidict import MultiMapping
 
 _DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -100,12 +100,12 @@ def tags_in(text: str) -> list[tuple[bool, str]] | None:
     return [(bool(weak), tag) for weak, tag in _TAG.findall(text)]
 
 
-def judge(method: str, headers: Mapping[str, str], etag: str | None, modified: int | None) -> int:
+def judge(method: str, headers: MultiMapping[str], etag: str | None, modified: int | None) -> int:
     """What the conditions of a request lead to, in the order of RFC 9110, section 13.2.2.
 
     Args:
         method: of the request.
-        headers: of the request; looked up without regard to case.
+        headers: of the request, looked up without regard to case. Lists may stand in several lines (RFC 9110, 5.3).
         etag: strong, with quotes, of what is there now; None where nothing is there.
         modified: when that was last changed, in whole seconds since 1970; None where nothing is there.
 
@@ -113,19 +113,24 @@ def judge(method: str, headers: Mapping[str, str], etag: str | None, modified: i
         200 to go on, 304 where the caller has it already, 412 where a condition fails.
     """
     reads = method in ("GET", "HEAD")
-    if (wanted := headers.get("If-Match")) is not None:
+    if (wanted := _list_in(headers, "If-Match")) is not None:
         if not _is_any(wanted, etag, is_strong=True):
             return 412
     elif modified is not None and (since := seconds_of(headers.get("If-Unmodified-Since"))) is not None:
         if modified > since:
             return 412
-    if (known := headers.get("If-None-Match")) is not None:
+    if (known := _list_in(headers, "If-None-Match")) is not None:
         if _is_any(known, etag, is_strong=False):
             return 304 if reads else 412
     elif reads and modified is not None and (since := seconds_of(headers.get("If-Modified-Since"))) is not None:
         if modified <= since:
             return 304
     return 200
+
+
+def _list_in(headers: MultiMapping[str], name: str) -> str | None:
+    lines = headers.getall(name, None)
+    return None if lines is None else ", ".join(lines)
 
 
 def _is_any(text: str, etag: str | None, *, is_strong: bool) -> bool:
