@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from lanline.beneath import Folder
-from lanline.services.share.appending import InconsistentLength
+from lanline.services.share.appending import TooMuch
 from lanline.services.share.chunk import MARK_BYTES, Chunk
 from lanline.services.share.digests import Digest
 from lanline.services.share.journal import Plan
@@ -75,7 +75,7 @@ def test_more_than_the_upload_is_long_is_not_taken(folder: Folder) -> None:
         with upload.open() as opening:
             chunk = Chunk(upload, opening, Pace(), None)
             await chunk.take(b"1234")
-            with pytest.raises(InconsistentLength):
+            with pytest.raises(TooMuch):
                 await chunk.take(b"56")
 
     asyncio.run(main())

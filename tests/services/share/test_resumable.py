@@ -131,6 +131,26 @@ def test_more_than_the_length_in_chunks_ends_the_upload(share: Served) -> None:
     assert share.files() == ["into"]
 
 
+@pytest.mark.parametrize(
+    ("fields", "status"),
+    [
+        ({"Upload_Length": "11"}, 400),
+        ({"Upload_Length": "9"}, 400),
+        ({"Content_Digest": "md5=:aGk=:"}, 400),
+        ({"Content_Digest": _sha256(b"other")}, 400),
+        ({"Content_Encoding": "gzip"}, 415),
+    ],
+)
+def test_a_part_in_chunks_that_is_refused_leaves_the_upload_as_it_was(
+    share: Served, fields: dict[str, str], status: int
+) -> None:
+    url = _begin(share, body=b"hello", Upload_Length="10")
+    assert _append(share, url, 5, iter([b"world"]), **fields).status == status
+    assert _offset(share, url) == 5
+    assert _append(share, url, 5, iter([b"world"]), ends=True).status == 201
+    assert (share.path / "into/file.bin").read_bytes() == b"helloworld"
+
+
 def test_less_than_the_length_in_chunks_is_kept_and_goes_on(share: Served) -> None:
     url = _begin(share, Upload_Length="10")
     assert _append(share, url, 0, iter([b"hello"]), ends=True).status == 400

@@ -60,6 +60,10 @@ class InconsistentLength(ValueError):
     """Requests of one upload tell different lengths. Never leaves the folder of the share."""
 
 
+class TooMuch(ValueError):
+    """More came than the upload is long. Never leaves the folder of the share."""
+
+
 def read_fields(headers: CIMultiDictProxy[str], content_length: int | None) -> Says:
     """What a request says."""
     return Says(

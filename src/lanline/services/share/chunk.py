@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from lanline.errors import FileError
-from lanline.services.share.appending import InconsistentLength
+from lanline.services.share.appending import TooMuch
 from lanline.services.share.digests import Digest, Hasher
 from lanline.services.share.intake import Intake
 from lanline.services.share.journal import Mark
@@ -49,12 +49,12 @@ class Chunk:
         """Takes the next piece.
 
         Raises:
-            InconsistentLength: more comes than the upload is long.
+            TooMuch: more comes than the upload is long.
             DiskFull, FileError: it could not be written.
         """
         length = self._upload.length
         if length is not None and self._intake.end + len(piece) > length:
-            raise InconsistentLength
+            raise TooMuch
         await self._intake.take(piece)
         if self._digest is None and self._intake.offset - self._marked >= MARK_BYTES:
             self._mark()

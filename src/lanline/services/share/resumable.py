@@ -5,7 +5,9 @@ POST (or PUT) with Upload-Complete to the address that the file shall have begin
 answered as a PUT of the whole file would have been. An upload outlives its connections and this process.
 
 Rules: an offset that was told is never taken back; a request ends an earlier one of the same upload; what a client has
-no address for, because its first request broke, is not kept. Whether a name may be taken is judged when an upload
+no address for, because its first request broke, is not kept. An upload ends when it gets its name or is refused it,
+when it is cancelled or too old, and when what is here is proven not to be the file: other bytes than were marked, or
+more than it is long. No other request that is refused ends it. Whether a name may be taken is judged when an upload
 begins and when it ends. An address is 128 random bits and opens nothing that the guards of the site have not let in.
 """
 
@@ -25,7 +27,15 @@ from lanline.http.conditions import etag_of, failed_condition
 from lanline.http.connection import Connection
 from lanline.http.refusal import Refusal, refusal_of
 from lanline.services.share import appending
-from lanline.services.share.appending import MAX_AGE, NOT_COMPLETE, InconsistentLength, Says, completeness, limits_field
+from lanline.services.share.appending import (
+    MAX_AGE,
+    NOT_COMPLETE,
+    InconsistentLength,
+    Says,
+    TooMuch,
+    completeness,
+    limits_field,
+)
 from lanline.services.share.chunk import Chunk
 from lanline.services.share.current import check_conditions, status_of
 from lanline.services.share.digests import WANTED, digest_of, wanted_algorithm
@@ -212,8 +222,9 @@ class Resumable:
                 if says.is_complete and upload.length in (None, upload.offset):
                     finished = await self._finish(upload, opening, chunk)
         except InconsistentLength:
-            if upload.length is not None and request.content_length is None:
-                await self._remove(upload)  # more came than it is long, and nobody could know before
+            return appending.inconsistent()
+        except TooMuch:
+            await self._remove(upload)  # what is here cannot be the file that was meant, and nobody knew before
             return appending.inconsistent()
         except FileMissing:
             raise
