@@ -7,11 +7,18 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.services.share.once_site import Visitor, once_site
 
+from lanline.address import Address
+from lanline.beneath import Folder
+from lanline.http.server import HttpServer
+from lanline.services.share.assembly import site_of
+from lanline.services.share.delivery import deliver
 from lanline.services.share.once import Once, Parts
+from lanline.services.share.shared import Permissions, Shared
 
 SIZE = 3_000_000
 
@@ -119,6 +126,28 @@ def test_parts_of_a_download_count_as_one(tmp_path: Path) -> None:
         assert await once.taken_by == "127.0.0.1"
 
     _run(tmp_path, test)
+
+
+def test_who_closes_before_that_was_looked_at_has_it_all_the_same(tmp_path: Path) -> None:
+    (tmp_path / "build.tar").write_bytes(bytes(SIZE))
+
+    async def main() -> None:
+        with Folder(tmp_path) as held:
+            once = Once(("build.tar",))
+            only = Shared(held, Permissions(), name="build.tar", only="build.tar")
+            inner = site_of(only, guards=[once.guard])
+
+            async def closed_at_once(request: web.BaseRequest) -> web.StreamResponse:
+                await deliver(request, await inner(request))
+                raise ConnectionResetError("the connection is lost")
+
+            async with HttpServer(once.around(closed_at_once), Address("tcp", "127.0.0.1", 0)) as server:
+                async with Visitor(server.addresses[0].port) as one:
+                    assert len(await one.get("/build.tar")) == SIZE
+                    assert await asyncio.wait_for(once.taken_by, 60) == "127.0.0.1"
+                await server.close(0)
+
+    asyncio.run(main())
 
 
 def test_parts_of_a_file_that_changed_in_between_do_not_make_one(tmp_path: Path) -> None:

@@ -103,9 +103,7 @@ class Once:
         part = _part_of(response.status, response.headers)
         if part is None:
             return
-        self._arrived(part)
-        if self._parts.cover(part.size) and not self.taken_by.done():
-            self.taken_by.set_result(request.remote or "")
+        self._have(request, part)
 
     def _arrived(self, part: Part) -> None:
         """Notes a part that has arrived, and what this visitor must have had before, for he asked for no more."""
@@ -121,9 +119,20 @@ class Once:
         if not isinstance(request, Request) or request.answered_headers is None or before is None or after is None:
             return
         part = _part_of(request.answered_status, request.answered_headers)
-        if part is not None:
-            self._arrived(part._replace(end=part.begin))
-            self._cuts = [*self._cuts, (part.begin, min(part.end, part.begin + after - before))][-_MOST_CUTS:]
+        if part is None:
+            return
+        writer, arrived = request.writer, after - before
+        if writer.length == 0 and arrived >= writer.output_size and not request.secure:
+            self._have(request, part)  # he has all of it, and closed before that was looked at
+            return
+        self._arrived(part._replace(end=part.begin))
+        self._cuts = [*self._cuts, (part.begin, min(part.end, part.begin + arrived))][-_MOST_CUTS:]
+
+    def _have(self, request: web.BaseRequest, part: Part) -> None:
+        """Notes a part that the visitor has, and whether it was the last that lacked."""
+        self._arrived(part)
+        if self._parts.cover(part.size) and not self.taken_by.done():
+            self.taken_by.set_result(request.remote or "")
 
 
 class Part(NamedTuple):
