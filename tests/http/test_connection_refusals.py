@@ -119,3 +119,15 @@ def test_a_websocket_request_sent_ahead_of_others_loses_none_of_them(run: Run) -
             assert [(await raw.answer()).body for _ in range(4)] == [b"/1", b"/2", b"/1", b"/4"]
 
     run(main())
+
+
+def test_a_request_in_one_piece_behind_an_offer_of_http_2_is_lost_and_the_connection_goes_on(run: Run) -> None:
+    """Decision 0090: the parser drops it. Should this fail, it no longer does, and the decision is out of date."""
+
+    async def main() -> None:
+        async with serving() as server, connected(server) as raw:
+            await raw.send(request("/1", "Connection: Upgrade", "Upgrade: h2c") + request("/lost"))
+            assert (await raw.answer()).body == b"/1"
+            assert (await raw.ask(request("/3"))).body == b"/3"
+
+    run(main())
