@@ -470,6 +470,28 @@ def test_an_upload_replaces_nothing_with_a_new_server_that_allows_less(tmp_path:
     assert (tmp_path / "file").read_bytes() == b"old"
 
 
+@pytest.mark.parametrize(("target", "place"), [("/.env", ""), ("/.git/hooks", "/.git")])
+def test_an_upload_of_what_is_hidden_goes_on_only_where_that_is_shown(tmp_path: Path, target: str, place: str) -> None:
+    (tmp_path / ".git").mkdir()
+    shows = Permissions(upload=True, shows_hidden=True)
+    with served(tmp_path, may=shows) as share:
+        url = _begin(share, target, b"hello ")
+        assert url.endswith(place)
+        cancelled = _begin(share, target)
+    with served(tmp_path) as share:
+        for answered in (
+            share.ask("HEAD", url),
+            _append(share, url, 6, b"world"),
+            _append(share, url, 6, b"", ends=True),
+        ):
+            assert answered.status == (404 if place else 400)
+        assert share.ask("DELETE", cancelled).status == (404 if place else 204)
+        assert not (tmp_path / target[1:]).exists()
+    with served(tmp_path, may=shows) as share:
+        assert _append(share, url, 6, b"world", ends=True).status == 201
+        assert (tmp_path / target[1:]).read_bytes() == b"hello world"
+
+
 def test_a_prefix_that_changed_on_the_disk_ends_the_upload(tmp_path: Path) -> None:
     with served(tmp_path) as share:
         url = _begin(share, "/file")

@@ -8,7 +8,7 @@ Rules: an offset that was told is never taken back; a request ends an earlier on
 no address for, because its first request broke, is not kept. An upload ends when it gets its name or is refused it,
 when it is cancelled or too old, and when what is here is proven not to be the file: other bytes than were marked, or
 more than it is long. No other request that is refused ends it. Whether a name may be taken is judged when an upload
-begins and when it ends. An address is 128 random bits and opens nothing that the guards of the site have not let in.
+begins, goes on and ends. An address is 128 random bits and opens nothing that the guards of the site have not let in.
 """
 
 from __future__ import annotations
@@ -181,6 +181,8 @@ class Resumable:
         if request.method == "DELETE":
             await self._remove(upload)
             return web.Response(status=204)
+        # It may have begun in another process, whose owner allowed more. It is kept: he may do so again.
+        self._shared.check_new((*upload.place, upload.plan.name))
         if not upload.is_checked and not await self._pace.run_apart(upload.check):
             await self._remove(upload)
             raise Refusal(
