@@ -57,10 +57,64 @@ def test_the_list_a_header_and_a_part_take_nothing(tmp_path: Path) -> None:
             await one.get("/")
             await one.get("/build.tar", method="HEAD")
             assert len(await one.get("/build.tar", Range=f"bytes=0-{SIZE - 2}")) == SIZE - 1
-            assert len(await one.get("/build.tar", Range="bytes=0-0,-1")) > 2
             assert not once.taken_by.done()
 
     _run(tmp_path, test)
+
+
+def test_several_ranges_at_once_are_refused_and_one_with_empty_elements_is_not(tmp_path: Path) -> None:
+    async def test(once: Once, visitor: Callable[..., Visitor]) -> None:
+        async with visitor() as one:
+            for ranges in (f"bytes=0-{SIZE - 2},{SIZE - 1}-", "bytes=0-0,-1", "bytes = 0-0 , 5-5"):
+                assert await one.status("/build.tar", Range=ranges) == 416
+                assert one.length < 200, "no byte of the file"
+            assert await one.get("/build.tar", Range="bytes=0-1, ,") == b"\0\1"
+
+    _run(tmp_path, test)
+
+
+def test_whoever_has_been_given_more_than_half_keeps_it_and_nobody_else_gets_a_byte(tmp_path: Path) -> None:
+    async def test(once: Once, visitor: Callable[..., Visitor]) -> None:
+        async with visitor("127.0.0.2") as one:
+            assert await one.when_free("/build.tar", Range=f"bytes=0-{SIZE - 2}") == 206
+        for _ in range(3):
+            async with visitor("127.0.0.3") as other:
+                assert await other.when_free("/build.tar", Range="bytes=0-0") == 409
+                assert await other.status("/") == 200, "the list is for everybody"
+        async with visitor("127.0.0.2") as one:
+            assert await one.when_free("/build.tar", Range=f"bytes={SIZE - 1}-") == 206
+        assert await once.taken_by == "127.0.0.2"
+
+    _run(tmp_path, test)
+
+
+def test_small_parts_to_many_visitors_count_in_all(tmp_path: Path) -> None:
+    async def test(once: Once, visitor: Callable[..., Visitor]) -> None:
+        statuses = []
+        for number in range(2, 8):
+            async with visitor(f"127.0.0.{number}") as one:
+                statuses.append(await one.when_free("/build.tar", Range=f"bytes=0-{SIZE // 5}"))
+        assert statuses == [206, 206, 206, 409, 409, 409]
+        async with visitor("127.0.0.4") as holder:
+            assert await holder.when_free("/build.tar") == 200
+        assert await once.taken_by == "127.0.0.4"
+
+    _run(tmp_path, test)
+
+
+def test_what_was_cut_counts_as_far_as_it_came(tmp_path: Path) -> None:
+    async def test(once: Once, visitor: Callable[..., Visitor]) -> None:
+        async with visitor("127.0.0.2") as one:
+            assert await one.begin("/build.tar") == 200
+            await one.some(40 * SIZE)
+            one.reset()
+        async with visitor("127.0.0.3") as other:
+            assert await other.when_free("/build.tar") == 409
+        async with visitor("127.0.0.2") as one:
+            assert await one.when_free("/build.tar", Range=f"bytes={40 * SIZE}-") == 206
+        assert await once.taken_by == "127.0.0.2"
+
+    _run(tmp_path, test, size=60 * SIZE)
 
 
 def test_a_picture_on_a_page_of_another_site_takes_nothing_and_a_link_there_does(tmp_path: Path) -> None:

@@ -8,7 +8,11 @@ It stands around the site. Rules (decision 104):
   as one. A file that has changed in between counts anew.
 - Of an answer that was cut nobody here knows how much was kept. The visitor does: who asks for the rest from byte N on
   has what is before, if his system had confirmed as much.
-- What is asked for in several ranges at once is answered and does not count: no downloading program does that.
+- Nobody collects all but the last byte, visitor after visitor: bytes that went out count in all, whole or cut. Another
+  visitor may take over while they are no more than half of the file; from then on it is for whoever holds it, and
+  others hear 409. So one visitor at most has more than half, and all others together have half at most.
+- Several ranges at once are refused with 416: how much of such an answer arrived cannot be told from its length, and no
+  downloading program asks so.
 """
 
 from __future__ import annotations
@@ -52,6 +56,9 @@ class Once:
         self._cuts: list[tuple[int, int]] = []
         """Where answers that were cut began, and how far they came at most."""
         self._tag = ""
+        self._size = 0
+        self._given_bytes = 0
+        """How much of this state of the file went out, to all visitors together; what went out twice counts twice."""
         self.taken_by: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         """The address of whoever has all of it, once somebody does."""
 
@@ -59,8 +66,9 @@ class Once:
         """For the site, behind the other guards: takes hold of the file for this visitor.
 
         Raises:
-            Refusal: 410 when it is gone, 503 while another visitor takes it; 403 for an archive, in which everybody
-                could have it as often as he likes, and for what a page of another site fetches.
+            Refusal: 410 when it is gone, 503 while another visitor takes it, 409 where most of it went to another; 416
+                for several ranges at once; 403 for an archive, in which everybody could have it as often as he likes,
+                and for what a page of another site fetches.
         """
         if target.names != self._names and (target.asks("zip") or target.asks("tar")):
             raise Refusal(403, "This is shared for one download: take the file itself.")
@@ -73,6 +81,10 @@ class Once:
         if self._claims and visitor != self._holder:
             text = "This is shared for one download, and somebody takes it just now."
             raise Refusal(503, text, headers={"Retry-After": str(_RETRY_AFTER)})
+        if visitor != self._holder and 2 * self._given_bytes > self._size:
+            raise Refusal(409, "This is shared for one download, and most of it went out to somebody else.")
+        if _count_ranges(request.headers.get("Range", "")) > 1:
+            raise Refusal(416, "This is shared for one download: ask for one range at a time.")
         if visitor != self._holder:
             self._holder, self._parts, self._cuts = visitor, Parts(), []
         self._claims.add(id(request))
@@ -83,16 +95,16 @@ class Once:
         async def watched(request: web.BaseRequest) -> web.StreamResponse:
             try:
                 with Unconfirmed(request.transport) as line:
-                    before = line.confirmed_bytes()
+                    before, is_whole = line.confirmed_bytes(), False
                     try:
                         response = await site(request)
                         if id(request) in self._claims:
                             await self._deliver(request, response)
+                        is_whole = True
                         return response
-                    except ConnectionError:
-                        if id(request) in self._claims:
+                    finally:  # a file that fails in the middle has gone out as far as it came, too
+                        if not is_whole and id(request) in self._claims:
                             self._broken_off(request, before, line.confirmed_bytes())
-                        raise
             finally:
                 self._claims.discard(id(request))
 
@@ -108,7 +120,7 @@ class Once:
     def _arrived(self, part: Part) -> None:
         """Notes a part that has arrived, and what this visitor must have had before, for he asked for no more."""
         if part.tag != self._tag:
-            self._parts, self._cuts, self._tag = Parts(), [], part.tag
+            self._parts, self._cuts, self._tag, self._size, self._given_bytes = Parts(), [], part.tag, part.size, 0
         for begin, end in self._cuts:
             if begin <= part.begin <= end:
                 self._parts.add(begin, part.begin)
@@ -116,21 +128,28 @@ class Once:
 
     def _broken_off(self, request: web.BaseRequest, before: int | None, after: int | None) -> None:
         """Notes an answer that was cut: how far it can have come."""
-        if not isinstance(request, Request) or request.answered_headers is None or before is None or after is None:
+        if not isinstance(request, Request) or request.answered_headers is None:
             return
         part = _part_of(request.answered_status, request.answered_headers)
         if part is None:
+            return
+        if before is None or after is None:  # the system does not say: all of it may have come
+            self._arrived(part._replace(end=part.begin))
+            self._given_bytes += part.end - part.begin
             return
         writer, arrived = request.writer, after - before
         if writer.length == 0 and arrived >= writer.output_size and not request.secure:
             self._have(request, part)  # he has all of it, and closed before that was looked at
             return
         self._arrived(part._replace(end=part.begin))
-        self._cuts = [*self._cuts, (part.begin, min(part.end, part.begin + arrived))][-_MOST_CUTS:]
+        end = min(part.end, part.begin + arrived)
+        self._given_bytes += end - part.begin
+        self._cuts = [*self._cuts, (part.begin, end)][-_MOST_CUTS:]
 
     def _have(self, request: web.BaseRequest, part: Part) -> None:
         """Notes a part that the visitor has, and whether it was the last that lacked."""
         self._arrived(part)
+        self._given_bytes += part.end - part.begin
         if self._parts.cover(part.size) and not self.taken_by.done():
             self.taken_by.set_result(request.remote or "")
 
@@ -173,6 +192,11 @@ class Parts:
     def cover(self, size: int) -> bool:
         """Whether all of a file of this size is there; of an empty one it always is."""
         return size == 0 or self._stretches == [(0, size)]
+
+
+def _count_ranges(field: str) -> int:
+    """How many ranges a Range field asks for; elements of a list may be empty (RFC 9110, section 5.6.1.2)."""
+    return sum(bool(spec.strip(" \t")) for spec in field.partition("=")[2].split(","))
 
 
 def _part_of(status: int, headers: Mapping[str, str]) -> Part | None:
