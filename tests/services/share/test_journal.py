@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import json
+from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -76,10 +79,74 @@ def test_lines_that_were_lost_or_moved_make_it_void() -> None:
     assert read_journal(b"".join(lines[1:])) is None
 
 
+def test_a_part_that_is_no_unfinished_file_makes_it_void() -> None:
+    assert read_journal(_written(replace(_PLAN, part="notes.txt"))) is None
+
+
 def test_marks_with_a_gap_or_going_back_make_it_void() -> None:
     for marks in ([Mark(1, 5, "")], [Mark(0, 5, ""), Mark(4, 8, "")], [Mark(0, 5, ""), Mark(0, 4, "")]):
         assert read_journal(_written(_PLAN, *marks)) is None
     assert read_journal(_written(_PLAN, 5, 6)) is None
+
+
+def _sealed(texts: list[str]) -> bytes:
+    """A journal of these lines as somebody would write it who knows how the checks are made."""
+    data, check = b"", ""
+    for text in texts:
+        check = hashlib.blake2b(f"{check}\t{text}".encode(), digest_size=8).hexdigest()
+        data += f"{text}\t{check}\n".encode()
+    return data
+
+
+def _is_sound(journal: Journal) -> bool:
+    plan, counts = (
+        journal.plan,
+        [journal.offset, *(count for mark in journal.marks for count in (mark.start, mark.end))],
+    )
+    texts = [plan.part, plan.name, plan.digest, plan.replaced_tag or "", *(mark.sha256 for mark in journal.marks)]
+    return (
+        all(type(count) is int and count >= 0 for count in [*counts, journal.length or 0])
+        and all(type(text) is str and text.encode() is not None for text in texts)
+        and plan.algorithm in (None, "sha-256", "sha-512")
+        and {type(plan.may_replace), type(plan.may_rename)} == {bool}
+    )
+
+
+_TEXTS = [line.rpartition("\t")[0] for line in _WHOLE.decode().splitlines()]
+
+
+@given(st.integers(0, len(_TEXTS) - 1), st.data(), st.integers(1, 127))
+def test_a_changed_byte_under_a_right_check_is_void_or_still_a_journal(
+    line: int, data: st.DataObject, change: int
+) -> None:
+    text = bytearray(_TEXTS[line].encode())
+    text[data.draw(st.integers(0, len(text) - 1))] ^= change
+    journal = read_journal(_sealed([*_TEXTS[:line], text.decode("utf-8", "replace"), *_TEXTS[line + 1 :]]))
+    assert journal is None or _is_sound(journal)
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters()) | st.just("\ud800"),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+_PLACES = [(line, key) for line, text in enumerate(_TEXTS) for key in json.loads(text)]
+
+
+@given(st.sampled_from(_PLACES), _JSON)
+def test_another_value_under_a_right_check_is_void_or_still_a_journal(place: tuple[int, str], value: object) -> None:
+    line, key = place
+    texts = [*_TEXTS]
+    texts[line] = json.dumps({**json.loads(texts[line]), key: value})
+    journal = read_journal(_sealed(texts))
+    assert journal is None or _is_sound(journal)
+
+
+@pytest.mark.parametrize("text", ["", "x", "[]", "5", "{}", "[" * 100_000, '{"length":' + "9" * 5000 + "}"])
+def test_a_line_that_is_none_is_void_whatever_its_check(text: str) -> None:
+    assert read_journal(_sealed(_TEXTS)) == read_journal(_WHOLE)
+    assert read_journal(_sealed([*_TEXTS, text])) is None
+    assert read_journal(_sealed([text, *_TEXTS])) is None
 
 
 @given(st.binary(max_size=200))

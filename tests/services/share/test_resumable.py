@@ -142,7 +142,7 @@ def test_more_than_the_length_in_chunks_ends_the_upload(share: Served) -> None:
     ],
 )
 def test_a_part_in_chunks_that_is_refused_leaves_the_upload_as_it_was(
-    share: Served, fields: dict[str, str], status: int
+    share: Served, fields: dict[str, Any], status: int
 ) -> None:
     url = _begin(share, body=b"hello", Upload_Length="10")
     assert _append(share, url, 5, iter([b"world"]), **fields).status == status
@@ -505,6 +505,20 @@ def test_a_prefix_that_changed_on_the_disk_ends_the_upload(tmp_path: Path) -> No
         assert answered.status == 410
         assert share.ask("HEAD", url).status == 404
         assert share.files() == []
+
+
+@pytest.mark.parametrize("has_right_check", [False, True])
+def test_an_upload_whose_journal_changed_is_gone_for_good(tmp_path: Path, has_right_check: bool) -> None:
+    with served(tmp_path) as share:
+        url = _begin(share, "/file", b"hello")
+    journal = tmp_path / f".lanline-part-{url.rsplit('/', 1)[1]}"
+    text = journal.read_bytes().splitlines()[0].decode().rpartition("\t")[0].replace('"file"', "file")
+    check = hashlib.blake2b(f"\t{text}".encode(), digest_size=8).hexdigest()
+    journal.write_bytes(f"{text}\t{check if has_right_check else '0' * 16}\n".encode())
+    with served(tmp_path) as share:
+        for answered in (share.ask("HEAD", url), _append(share, url, 5, b"x"), share.ask("DELETE", url)):
+            assert answered.status == 410
+        assert len(share.files()) == 2
 
 
 def test_without_permission_there_are_no_uploads(tmp_path: Path) -> None:

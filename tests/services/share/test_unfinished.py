@@ -12,7 +12,7 @@ from lanline.beneath import DRAFT_PREFIX, Folder
 from lanline.errors import FileMissing
 from lanline.services.share.digests import Hasher
 from lanline.services.share.journal import Mark, Plan
-from lanline.services.share.unfinished import Unfinished, load_upload, make_upload
+from lanline.services.share.unfinished import JournalVoid, Unfinished, load_upload, make_upload
 
 _PLAN = Plan("", "file.bin", algorithm="sha-256")
 
@@ -95,15 +95,17 @@ def test_a_line_that_was_being_written_is_left_out_and_cut_off(folder: Folder, t
     assert _again(folder, upload).offset == 6
 
 
-def test_a_void_journal_and_a_file_that_is_none_are_no_upload(folder: Folder, tmp_path: Path) -> None:
+def test_where_nothing_is_there_is_no_upload_and_what_is_no_journal_is_void(folder: Folder, tmp_path: Path) -> None:
     upload = make_upload(folder, (), _PLAN, None)
-    assert load_upload(folder, (), upload.plan.part.removeprefix(DRAFT_PREFIX)) is None
+    with pytest.raises(JournalVoid):
+        load_upload(folder, (), upload.plan.part.removeprefix(DRAFT_PREFIX))
     assert load_upload(folder, ("into",), upload.token) is None
     assert load_upload(folder, (), "") is None
     assert load_upload(folder, (), "../x") is None
     journal = tmp_path / (DRAFT_PREFIX + upload.token)
     journal.write_bytes(journal.read_bytes().replace(b"file.bin", b"evil.bin"))
-    assert load_upload(folder, (), upload.token) is None
+    with pytest.raises(JournalVoid):
+        load_upload(folder, (), upload.token)
 
 
 def test_removing_leaves_nothing_and_may_be_done_twice(folder: Folder, tmp_path: Path) -> None:

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from aiohttp import web
 
 _HASHES: Final = {"sha-256": "sha256", "sha-512": "sha512"}
+ALGORITHMS: Final = tuple(_HASHES)
+"""The names of those known here."""
+
 _SIZES: Final = {"sha-256": 32, "sha-512": 64}
 
 WANTED: Final = "sha-256=10, sha-512=5"

@@ -7,7 +7,8 @@ either, because a line is written before the client hears of it.
 The first line is the plan, every other one a mark (bytes from `start` to `end` have this SHA-256) or the length, once
 it is known. Each line ends in a check that covers the line before as well: a line changed, lost or moved shows. A last
 line without its line end was being written when the power went; it is left out. Anything else that is wrong makes the
-journal void, as one cannot tell how much of it a client had been promised.
+journal void, as one cannot tell how much of it a client had been promised. The check is no seal: every value is looked
+at as if anybody had written it.
 
 Pure: bytes in, values out. Source for the promise: draft-ietf-httpbis-resumable-upload, section "Offset" (an offset
 never goes back; a server that has lost a part of the state gives the upload up).
@@ -20,6 +21,9 @@ import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
+
+from lanline.beneath.names import is_draft
+from lanline.services.share.digests import ALGORITHMS
 
 VERSION: Final = 1
 
@@ -114,11 +118,11 @@ def read_journal(data: bytes) -> Journal | None:
     if not records or records[0].get("lanline") != "upload" or records[0].get("version") != VERSION:
         return None
     try:
-        plan = Plan(**{key: records[0][key] for key in Plan.__dataclass_fields__})
-        marks = [Mark(**record) for record in records[1:] if "sha256" in record]
-    except (KeyError, TypeError):
+        plan = _plan(records[0])
+        marks = [_mark(record) for record in records[1:] if "sha256" in record]
+        lengths = [_count(record["length"]) for record in records[1:] if "sha256" not in record]
+    except (KeyError, TypeError, ValueError):
         return None
-    lengths = [record["length"] for record in records[1:] if "length" in record]
     if not _is_sound(marks) or len(lengths) > 1:
         return None
     return Journal(plan, marks, lengths[0] if lengths else None, size, check)
@@ -128,8 +132,46 @@ def _record(line: bytes, check: str) -> tuple[dict[str, Any] | None, str]:
     text, _, told = line.decode("utf-8", "replace").rpartition("\t")
     if told != _check(text, check):
         return None, check
-    record = json.loads(text)
+    try:
+        record = json.loads(text)
+    except (ValueError, RecursionError):
+        return None, check
     return (record if isinstance(record, dict) else None), told
+
+
+def _plan(record: dict[str, Any]) -> Plan:
+    """Raises KeyError, TypeError, ValueError: it is none."""
+    algorithm, tag = record["algorithm"], record["replaced_tag"]
+    if (algorithm is not None and algorithm not in ALGORITHMS) or not is_draft(_text(record["part"])):
+        raise ValueError
+    return Plan(
+        part=_text(record["part"]),
+        name=_text(record["name"]),
+        may_replace=record["may_replace"] is True,
+        may_rename=record["may_rename"] is True,
+        replaced_tag=_text(tag) if tag is not None else None,
+        algorithm=algorithm,
+        digest=_text(record["digest"]),
+    )
+
+
+def _mark(record: dict[str, Any]) -> Mark:
+    """Raises as `_plan`."""
+    return Mark(_count(record["start"]), _count(record["end"]), _text(record["sha256"]))
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError
+    value.encode()  # half a surrogate pair is a ValueError
+    return value
+
+
+def _count(value: object) -> int:
+    """A number of bytes that a file can have."""
+    if type(value) is not int or not 0 <= value < 1 << 63:
+        raise TypeError
+    return value
 
 
 def _check(text: str, before: str) -> str:

@@ -21,7 +21,7 @@ from lanline.errors import FileError, NameRefused
 from lanline.http.refusal import Refusal
 from lanline.services.share.appending import MAX_AGE
 from lanline.services.share.pace import whole
-from lanline.services.share.unfinished import Unfinished, load_upload, remove_draft
+from lanline.services.share.unfinished import JournalVoid, Unfinished, load_upload, remove_draft
 
 if TYPE_CHECKING:
     from lanline.beneath import Folder, Names
@@ -81,7 +81,7 @@ class Register:
         self._places.add(upload.place)
 
     def find(self, place: Names, token: str) -> Unfinished | None:
-        """The upload of this address, known or on the disk. May block for a disk. Raises FileError."""
+        """The upload of this address, known or on the disk. May block for a disk. Raises FileError, JournalVoid."""
         upload = self._uploads.get((place, token))
         if upload is None:
             upload = load_upload(self._folder, place, token)
@@ -151,7 +151,7 @@ class Register:
             return  # gone, or not ours to read: what is in it stays
         yield from folders
         for name, modified in found:
-            with suppress(FileError):  # the next look tries again
+            with suppress(FileError, JournalVoid):  # the next look tries again, until it is too old
                 self._look_at(place, name, modified)
 
     def _look_at(self, place: Names, name: str, modified: float) -> None:

@@ -47,7 +47,7 @@ from lanline.services.share.shared import RESERVED
 from lanline.services.share.space import check_room
 from lanline.services.share.target import url_of
 from lanline.services.share.turns import Turns
-from lanline.services.share.unfinished import make_upload
+from lanline.services.share.unfinished import JournalVoid, make_upload
 from lanline.sizes import show_size
 
 if TYPE_CHECKING:
@@ -62,6 +62,8 @@ NAME: Final = "uploads"
 
 _REMEMBERED: Final = 256
 """Finished uploads of which the answer is kept, for clients that have not received it."""
+
+_CHANGED: Final = "What has come of this upload has changed on the disk: send it again from the beginning."
 
 _GONE: Final = "There is no such upload: it was finished or cancelled, or nothing came for a day."
 
@@ -165,7 +167,10 @@ class Resumable:
             done = self._done.get((place, token))
             if done is not None:
                 return self._answer_done(request, (place, token), done)
-            upload = await self._pace.run(lambda: self.register.find(place, token))
+            try:
+                upload = await self._pace.run(lambda: self.register.find(place, token))
+            except JournalVoid as error:  # its files stay until they are too old: nobody can say which ones they are
+                raise Refusal(410, _CHANGED) from error
             if upload is None:
                 raise Refusal(404, _GONE)
             self.register.hold(upload)
@@ -185,9 +190,7 @@ class Resumable:
         self._shared.check_new((*upload.place, upload.plan.name))
         if not upload.is_checked and not await self._pace.run_apart(upload.check):
             await self._remove(upload)
-            raise Refusal(
-                410, "What has come of this upload has changed on the disk: send it again from the beginning."
-            )
+            raise Refusal(410, _CHANGED)
         if request.method != "PATCH":
             return web.Response(status=204, headers=self._state(upload))
         says = appending.read_fields(request.headers, request.content_length)

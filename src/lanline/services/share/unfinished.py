@@ -29,6 +29,11 @@ _MAX_JOURNAL_BYTES: Final = 256 << 20
 _READ_BYTES: Final = 1 << 20
 
 
+class JournalVoid(ValueError):
+    """What there is of an upload cannot be gone on with: its journal is not as it was written. Never leaves the
+    folder of the share."""
+
+
 class Unfinished:
     """One upload that is not finished.
 
@@ -197,9 +202,10 @@ def make_upload(folder: Folder, place: Names, plan: Plan, length: int | None) ->
 
 
 def load_upload(folder: Folder, place: Names, token: str) -> Unfinished | None:
-    """The upload of this token, as it is on the disk; None where there is none, or its journal is void.
+    """The upload of this token, as it is on the disk; None where there is none.
 
     Raises:
+        JournalVoid: its journal is damaged, or no journal.
         FileError: it is there and cannot be read.
     """
     try:
@@ -212,7 +218,7 @@ def load_upload(folder: Folder, place: Names, token: str) -> Unfinished | None:
     finally:
         journal_file.close()
     if journal is None:
-        return None
+        raise JournalVoid
     return Unfinished(folder, place, token, journal, status.st_mtime, is_checked=False)
 
 
