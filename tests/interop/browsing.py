@@ -194,6 +194,7 @@ def visit(
     path: Path,
     *,
     may: Permissions = EVERYTHING,
+    only: str | None = None,
     host: str = "127.0.0.1",
     width: int = 1200,
     **more: Any,
@@ -204,12 +205,13 @@ def visit(
         browser: of `chromium`.
         path: the folder.
         may: what visitors may do.
+        only: the one file of it that is shared.
         host: 127.0.0.1, or share.test, which is a page without the rights of TLS and localhost.
         width: of the screen, in pixels. A phone has 360.
         more: of playwright's `new_context`: `locale`, `color_scheme`, `has_touch`.
     """
     gate = Gate()
-    with served(path, may=may, guards=[gate], host_names=[host]) as share:
+    with served(path, may=may, only=only, guards=[gate], host_names=[host]) as share:
         context: BrowserContext = browser.new_context(viewport={"width": width, "height": 760}, **_settings(more))
         try:
             visitor = Visit(context.new_page(), share, gate, host)

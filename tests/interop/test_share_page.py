@@ -291,6 +291,17 @@ def test_a_selection_too_long_for_an_address_is_downloaded_too(browser: Browser,
         assert sum(name.endswith(".txt") for name in zipfile.ZipFile(coming.value.path()).namelist()) == 200
 
 
+def test_where_one_file_is_shared_no_archive_is_offered(browser: Browser, share: Path) -> None:
+    with visit(browser, share, only="Part 1.bin") as visitor:
+        page = visitor.open()
+        assert visitor.names() == ["Part 1.bin"]
+        expect(page.locator("#download-all")).to_be_hidden()
+        expect(page.locator("#as-tar")).to_be_hidden()
+        page.get_by_role("checkbox", name="Part 1.bin").check()
+        expect(page.locator("#selection")).to_be_visible()
+        expect(page.locator("#download-selected")).to_be_hidden()
+
+
 def test_everything_is_downloaded_at_once(browser: Browser, share: Path) -> None:
     with visit(browser, share) as visitor:
         page = visitor.open()

@@ -70,13 +70,15 @@ class Served:
 
 
 @contextmanager
-def served(path: Path, *, limits: HttpLimits = WEB, may: Permissions = _MAY_ADD, **settings: Any) -> Iterator[Served]:
-    """Serves a folder until the block ends."""
+def served(
+    path: Path, *, limits: HttpLimits = WEB, may: Permissions = _MAY_ADD, only: str | None = None, **settings: Any
+) -> Iterator[Served]:
+    """Serves a folder, or `only` one file of it, until the block ends."""
     began: Future[tuple[int, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
 
     async def main() -> None:
         with Folder(path) as folder:
-            site = site_of(Shared(folder, may, name=path.name), **settings)
+            site = site_of(Shared(folder, may, name=only or path.name, only=only), **settings)
             async with HttpServer(site, Address.parse("tcp://127.0.0.1:0"), limits=limits) as server:
                 over = asyncio.Event()
                 began.set_result((server.addresses[0].port or 0, asyncio.get_running_loop(), over))

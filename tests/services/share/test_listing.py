@@ -24,6 +24,7 @@ def test_the_json_has_the_shape_of_the_reference() -> None:
         "url": "/a/b/",
         "share": "share",
         "may": {"upload": True, "overwrite": True, "delete": False},
+        "archives": True,
         "max_upload_bytes": 5,
         "left_out": 2,
         "entries": [

@@ -72,7 +72,7 @@ class Folders:
             FileError: it cannot be listed. Refusal: 503 while too many large ones are on their way.
         """
         contents = await asyncio.to_thread(shared.contents, target.names)
-        listing = Listing(target.names, contents, shared.permissions, shared.name)
+        listing = Listing(target.names, contents, shared.permissions, shared.name, shared.has_archives)
         if prefers_json(request.headers.get("Accept", "")):
             headers, blocks = _JSON, json_of(listing)
         else:

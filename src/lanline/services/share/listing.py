@@ -45,6 +45,8 @@ class Listing(NamedTuple):
     may: Permissions
     share: str
     """What the share is called."""
+    has_archives: bool = True
+    """Whether it can be had as an archive, too."""
 
     @property
     def title(self) -> str:
@@ -72,6 +74,7 @@ def json_of(listing: Listing) -> Iterator[bytes]:
         "url": url_of(listing.names, is_folder=True),
         "share": shown(listing.share),
         "may": {"upload": may.upload, "overwrite": may.upload and may.overwrite, "delete": may.delete},
+        "archives": listing.has_archives,
         "max_upload_bytes": may.max_upload_bytes,
         "left_out": listing.contents.left_out,
     }

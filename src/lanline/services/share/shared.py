@@ -111,6 +111,11 @@ class Shared:
         assert self._folder is not None
         return self._folder
 
+    @property
+    def has_archives(self) -> bool:
+        """Whether an archive of it is worth offering: of a single file it is not."""
+        return self.only is None
+
     def is_shown(self, names: Names) -> bool:
         """Whether these names may exist for visitors, whatever is on the disk."""
         if self.only is not None:

@@ -1,5 +1,5 @@
 // One folder as the server tells it, and the order and choice in which it is shown. It knows no elements of the page.
-// A listing: {path, url, may, max_upload_bytes, entries: [{name, kind, size, modified, type, url}], left_out, share}.
+// A listing: {path, url, may, max_upload_bytes, archives, entries: [{name, kind, size, modified, type, url}], left_out, share}.
 
 import { locale } from "./words.js";
 

@@ -63,8 +63,9 @@ function present(fetched, is_same) {
   at("delete-selected").hidden = !folder.may.delete;
   at("download-all").href = `${folder.base}?zip`;
   at("as-tar").href = `${folder.base}?tar`;
-  at("download-all").hidden = folder.entries.length === 0;
-  at("as-tar").hidden = folder.entries.length === 0;
+  at("download-all").hidden = !folder.archives || folder.entries.length === 0;
+  at("as-tar").hidden = at("download-all").hidden;
+  at("download-selected").hidden = !folder.archives;
   at("heading").textContent = title();
   document.title = `${title()} – lanline`;
   list.show(folder.entries, { keeps_selection: is_same });
