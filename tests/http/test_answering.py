@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
+import re
 
 import pytest
 from aiohttp import web
@@ -58,4 +59,29 @@ def test_a_refusal_with_500_is_told_to_the_owner_with_its_cause(caplog: pytest.L
     with caplog.at_level(logging.ERROR, logger="lanline.http"):
         asyncio.run(main())
     assert "a bad disk" in caplog.text
-    assert [record.getMessage() for record in caplog.records] == ["GET /x%1b failed"]
+    assert [record.getMessage() for record in caplog.records] == ["GET /x%1b failed: OSError: [Errno 5] a bad disk"]
+
+
+def test_a_fault_that_comes_again_and_again_is_counted(caplog: pytest.LogCaptureFixture) -> None:
+    times = 1000
+
+    async def main() -> None:
+        async def site(asked: web.BaseRequest) -> web.StreamResponse:
+            if asked.path == "/other":
+                raise KeyError("another")
+            raise OSError(errno.EIO, "a bad disk")
+
+        async with serving(site) as server, connected(server) as raw:
+            for _ in range(times):
+                assert (await raw.ask(request("/" + 5000 * "x"))).status == 500
+            assert (await raw.ask(request("/other"))).status == 500
+
+    with caplog.at_level(logging.ERROR, logger="lanline.http"):
+        asyncio.run(main())
+    messages = [record.getMessage() for record in caplog.records]
+    assert "OSError: [Errno 5] a bad disk" in messages[0] and caplog.records[0].exc_info
+    assert "/other failed: KeyError" in "".join(messages)
+    counted = [int(found) for found in re.findall(r"and (\d+) more like it", "".join(messages))]
+    assert sum(counted) + len(messages) == times + 1
+    assert sum(record.exc_info is not None for record in caplog.records) == 2
+    assert len(caplog.text) < 20_000

@@ -97,8 +97,9 @@ def test_a_fault_of_ours_is_500_for_them_and_one_traceback_for_us(run: Run, capl
 
     with caplog.at_level(logging.DEBUG, logger="lanline.http"):
         run(main())
-    assert [record.getMessage() for record in caplog.records] == ["GET /fail failed"]
-    assert "a fault of ours" in caplog.text
+    [record] = caplog.records
+    assert record.getMessage() == "GET /fail failed: ValueError: a fault of ours with a secret"
+    assert record.exc_info is not None
 
 
 def test_everything_holds_over_tls(run: Run, contexts: Contexts) -> None:

@@ -55,6 +55,15 @@ def test_the_end_writes_what_is_still_counted(caplog: pytest.LogCaptureFixture) 
     assert _lines(caplog) == ["first", "third (and 1 more like it in 3 s)"]
 
 
+def test_the_traceback_goes_with_the_line_where_a_kind_begins(caplog: pytest.LogCaptureFixture) -> None:
+    log = QuietLog(logging.getLogger("quiet"))
+    error = OSError("a bad disk")
+    for now in (0.0, 0.5, 2.0, 500.0, 502.0):
+        log.warn("read", "failed", now, error=error)
+    log.flush(503.0)
+    assert [record.exc_info is not None for record in caplog.records] == [True, False, True, False]
+
+
 def test_text_of_a_peer_cannot_forge_a_line(caplog: pytest.LogCaptureFixture) -> None:
     log = QuietLog(logging.getLogger("quiet"))
     log.warn("accept", "one\ntwo\x1b[2J", 0.0)

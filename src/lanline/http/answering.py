@@ -1,11 +1,13 @@
 """From a request to its answer: calls the site and turns whatever comes of it into a response.
 
 A response, a `Refusal`, a lost connection, a shortage of descriptors or a fault of ours: each ends in one `Outcome`.
-Rule: a fault is told to the owner once, with its traceback, and to the peer as a bare 500.
+Rule: a fault is told to the owner, with its traceback, and to the peer as a bare 500; one that comes again and again is
+counted, for a disk that fails is read a thousand times a second.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Final, NamedTuple
@@ -13,14 +15,15 @@ from typing import Final, NamedTuple
 from aiohttp import web
 from aiohttp.http import HttpVersion11
 
-from lanline.clean import clean
 from lanline.http.exchange import CUT_OFF, Request
 from lanline.http.refusal import Refusal, answer_of, refusal_of_system
+from lanline.transport.quiet import QuietLog
 
 Site = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 """Answers one request: returns a response, begun or not, or raises `Refusal`."""
 
-_LOG: Final = logging.getLogger("lanline.http")
+_MAX_TARGET: Final = 100
+"""Characters of a target in the line about its fault; the log of requests has more of it."""
 
 
 class Outcome(NamedTuple):
@@ -40,14 +43,20 @@ GONE: Final = Outcome(CUT_OFF, is_whole=False, keeps_alive=False)
 """The peer is gone."""
 
 
-async def answer(request: Request, site: Site) -> Outcome:
-    """Lets the site answer."""
+async def answer(request: Request, site: Site, faults: QuietLog) -> Outcome:
+    """Lets the site answer.
+
+    Args:
+        request: what is asked.
+        site: answers.
+        faults: through which the owner hears of ours.
+    """
     try:
         _check_framing(request)
         return await _deliver(request, await site(request))
     except Refusal as refusal:
         if refusal.status == 500:
-            _tell_owner(request, refusal)
+            _tell_owner(request, refusal, faults)
         return await refuse(request, refusal)
     except ConnectionError:
         return GONE
@@ -55,7 +64,7 @@ async def answer(request: Request, site: Site) -> Outcome:
         shortage = refusal_of_system(error)
         if shortage is not None:
             return await refuse(request, shortage)
-        _tell_owner(request, error)
+        _tell_owner(request, error, faults)
         return await refuse(request, Refusal(500, "this server made a mistake; its owner has been told"))
 
 
@@ -99,5 +108,16 @@ def _is_misframed(request: Request) -> bool:
     return request.version < HttpVersion11 and "Transfer-Encoding" in request.headers
 
 
-def _tell_owner(request: Request, error: Exception) -> None:
-    _LOG.error("%s %s failed", request.method, clean(request.raw_path), exc_info=error)
+def _tell_owner(request: Request, error: Exception, faults: QuietLog) -> None:
+    cause = error.__cause__ or error
+    text = f"{request.method} {request.raw_path[:_MAX_TARGET]} failed: {type(cause).__name__}: {cause}"
+    faults.warn(_kind_of(error), text, asyncio.get_running_loop().time(), level=logging.ERROR, error=error)
+
+
+def _kind_of(error: Exception) -> str:
+    """Faults are of one kind where they come from the same line."""
+    place = error.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    where = "" if place is None else f" at {place.tb_frame.f_code.co_filename}:{place.tb_lineno}"
+    return type(error.__cause__ or error).__name__ + where

@@ -372,7 +372,7 @@ class Connection(RequestHandler):
             if refusal is not None:
                 outcome = await refuse(request, refusal)
             else:
-                outcome = await answer(request, self._house.site)
+                outcome = await answer(request, self._house.site, self._house.faults)
         finally:
             if self._house.heard is not None:
                 self._house.heard(exchange_of(self._peer, request, outcome.status, monotonic() - began))

@@ -7,10 +7,12 @@ request. It ends nothing by itself; each connection judges itself in `check`.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from lanline.http.buffers import Buffers
+from lanline.transport.quiet import QuietLog
 
 if TYPE_CHECKING:
     from lanline.http.answering import Site
@@ -38,6 +40,7 @@ class House:
         self.limits = limits
         self.heard = heard
         self.buffers = Buffers()
+        self.faults = QuietLog(logging.getLogger("lanline.http"))
         # aiohttp's RequestHandler asks its server for these two when it is made; neither is called.
         self.request_handler = self.request_factory = None
         self._most = max_connections
@@ -131,6 +134,7 @@ class House:
         finally:
             self._cut_all()
         await self._wait_empty()
+        self.faults.flush(self.loop.time())
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

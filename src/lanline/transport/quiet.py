@@ -36,7 +36,15 @@ class QuietLog:
         self._logger = logger
         self._kinds: dict[str, _Kind] = {}
 
-    def warn(self, kind: str, text: str, now: float, *, level: int = logging.WARNING) -> None:
+    def warn(
+        self,
+        kind: str,
+        text: str,
+        now: float,
+        *,
+        level: int = logging.WARNING,
+        error: BaseException | None = None,
+    ) -> None:
         """Writes or counts one event.
 
         Args:
@@ -44,18 +52,19 @@ class QuietLog:
             text: the line; what is written of it passes `clean`.
             now: seconds on any clock that does not go back.
             level: of the whole kind.
+            error: whose traceback goes with the line where the kind begins, or begins anew; not with later ones.
         """
         known = self._kinds.get(kind)
         if known is None:
             self._kinds[kind] = _Kind(now, FIRST_PAUSE, 0, text, level)
-            self._logger.log(level, "%s", clean(text))
+            self._logger.log(level, "%s", clean(text), exc_info=error)
             return
         known.last_text = text
         if now - known.last_line < known.pause:
             known.held_back += 1
             return
         was_calm = now - known.last_line >= 2 * LONGEST_PAUSE
-        self._write(known, now)
+        self._write(known, now, error if was_calm else None)
         known.pause = FIRST_PAUSE if was_calm else min(LONGEST_PAUSE, 2 * known.pause)
 
     def pass_over(self, trouble: LanlineError, where: str, now: float) -> None:
@@ -76,12 +85,14 @@ class QuietLog:
                 known.held_back -= 1
                 self._write(known, now)
 
-    def _write(self, known: _Kind, now: float) -> None:
+    def _write(self, known: _Kind, now: float, error: BaseException | None = None) -> None:
         text = clean(known.last_text)
         if known.held_back:
             seconds = max(1, round(now - known.last_line))
-            self._logger.log(known.level, "%s (and %d more like it in %d s)", text, known.held_back, seconds)
+            self._logger.log(
+                known.level, "%s (and %d more like it in %d s)", text, known.held_back, seconds, exc_info=error
+            )
         else:
-            self._logger.log(known.level, "%s", text)
+            self._logger.log(known.level, "%s", text, exc_info=error)
         known.last_line = now
         known.held_back = 0
