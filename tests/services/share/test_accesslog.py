@@ -96,7 +96,31 @@ def test_lines_wait_while_the_output_takes_none_and_beyond_a_number_are_counted(
         log.close()
         lines = console.err.splitlines()
         assert len(lines) == MAX_WAITING + 1
-        assert lines[-1] == "7 requests were not shown: the output takes them too slowly"
+        assert lines[-1] == "7 lines were not shown: the output takes them too slowly"
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("style", ["text", "json", "none"])
+def test_a_warning_waits_in_the_same_line_and_is_cut_and_bounded(style: str) -> None:
+    async def main() -> None:
+        console, takes_more = Recording(), [False]
+        log = AccessLog(console, style, takes_more=lambda: takes_more[0])
+        log.heard(GET)
+        log.say("a fault\nTraceback of it:\n" + 9000 * "\U0001f3d6")
+        assert console.err == ""
+        takes_more[0] = True
+        log.close()
+        lines = console.err.splitlines()
+        assert len(lines) == 3 + (style != "none")
+        said = [json.loads(line)["note"] if style == "json" else line for line in lines[-3:]]
+        assert said[:2] == ["a fault", "Traceback of it:"] and max(map(len, lines)) < 4096
+        takes_more[0] = False
+        for _ in range(MAX_WAITING):
+            log.say("one\ntwo")
+        takes_more[0] = True
+        log.close()
+        assert f"{MAX_WAITING} lines were not shown" in console.err.splitlines()[-1]
 
     asyncio.run(main())
 

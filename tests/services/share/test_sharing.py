@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import http.client
 import json
+import logging
 import os
 import signal
 import socket
@@ -19,8 +21,12 @@ from pathlib import Path
 from typing import IO, Any
 
 import pytest
+from tests.ui.recording import Recording
 from tests.ui.served import Served, spawned
 from tests.ui.terminal import environment
+
+from lanline.services.share.accesslog import AccessLog
+from lanline.services.share.sharing import _logged
 
 SECONDS = 60.0
 
@@ -295,6 +301,24 @@ def test_among_json_every_line_is_an_object(photos: Path) -> None:
         assert share.stop(signal.SIGINT) == 130
         documents = [json.loads(line) for line in share.process.err.splitlines()]
     assert [one.get("note", one.get("status")) for one in documents] == [200, "nobody has taken it"]
+
+
+def test_a_flood_of_warnings_from_any_thread_waits_for_an_output_that_takes_none() -> None:
+    async def main() -> None:
+        console, takes_more = Recording(), [False]
+        log = AccessLog(console, "text", takes_more=lambda: takes_more[0])
+        library = logging.getLogger("lanline.http")
+        with _logged(log):
+            for number in range(100):
+                library.warning("here %d", number)
+            await asyncio.to_thread(library.warning, "there")
+            await asyncio.sleep(0)
+            assert console.err == ""
+            takes_more[0] = True
+            log.close()
+        assert console.err.splitlines() == [*(f"here {number}" for number in range(100)), "there"]
+
+    asyncio.run(main())
 
 
 def test_an_upload_that_was_begun_is_told_in_the_end(photos: Path) -> None:

@@ -1,4 +1,5 @@
-"""One line for each request, for the person who shares: as text, or as JSON for programs. On standard error.
+"""One line for each request, for the person who shares: as text, or as JSON for programs. On standard error. What else
+is to be said while it serves goes the same way.
 
 Rules: what a visitor sends is made harmless and cut; a password never stands in it, not even one in an address; and no
 visitor waits for a person's terminal (decision 79): lines are gathered, written when the output takes them, and beyond
@@ -19,12 +20,13 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from lanline.clean import clean
+from lanline.console import Painted
 from lanline.errors import LanlineError
 from lanline.sizes import show_size
 from lanline.translation import _
 
 if TYPE_CHECKING:
-    from lanline.console import Console, Painted
+    from lanline.console import Console
     from lanline.http.exchange import Exchange
 
 MAX_WAITING: Final = 10_000
@@ -38,6 +40,8 @@ _WRITE_BYTES: Final = 4096
 """Written at once: as much as a pipe that says it takes something takes at least (pipe(7), PIPE_BUF)."""
 _MAX_TARGET: Final = 400
 _MAX_NAME: Final = 100
+_MAX_SAID: Final = 320
+"""Characters of a line of a note: as JSON never more than `_WRITE_BYTES`."""
 _BAD_BYTES: Final = re.compile("[\ud800-\udfff]")
 """How bytes that are no UTF-8 stand in a text. As JSON each would be half a pair, which strict readers refuse."""
 _USER_IN_TARGET: Final = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*://)[^/?#]*@")
@@ -57,7 +61,7 @@ class AccessLog:
         self._style = style
         self._line = {"text": text_of, "json": json_of, "none": None}[style]
         self._takes_more = takes_more or _stderr_takes_more
-        self._waiting: deque[str] = deque()
+        self._waiting: deque[str | Painted] = deque()
         self._unshown = 0
         self._timer: asyncio.TimerHandle | None = None
         self._end: SystemExit | LanlineError | None = None
@@ -70,12 +74,28 @@ class AccessLog:
         self.sent_bytes += exchange.sent_bytes
         self.received_bytes += exchange.received_bytes
         self.files += is_file(exchange)
-        if self._line is None or self._end is not None:
-            return
+        if self._line is not None and self._has_room():
+            self._add(self._line(exchange, time.time_ns()))
+
+    def say(self, text: str) -> None:
+        """Takes a warning or a traceback, which is shown in turn, requests or not; each line of it as one of its own.
+        Within the loop."""
+        for line in text.splitlines():
+            if self._has_room():
+                cut = _cut(line, _MAX_SAID)
+                self._add(_as_object(cut) if self._style == "json" else Painted(cut, "yellow"))
+
+    def _has_room(self) -> bool:
+        """Whether another line can wait; counts the one that cannot."""
+        if self._end is not None:
+            return False
         if len(self._waiting) >= MAX_WAITING:
             self._unshown += 1
-            return
-        self._waiting.append(self._line(exchange, time.time_ns()))
+            return False
+        return True
+
+    def _add(self, line: str | Painted) -> None:
+        self._waiting.append(line)
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(_GATHERED, self._write)
 
@@ -106,15 +126,16 @@ class AccessLog:
 
     def _write_some(self) -> None:
         while self._waiting and self._takes_more():
-            lines: list[str] = []
+            lines: list[str | Painted] = []
             size = 0
-            while self._waiting and (not lines or size + 4 * len(self._waiting[0]) < _WRITE_BYTES):
-                lines.append(self._waiting.popleft())
-                size += len(lines[-1].encode("utf-8", "backslashreplace")) + 1
-            self._console.note("\n".join(lines))
+            while self._waiting and (not lines or size + 4 * len(_plain(self._waiting[0])) < _WRITE_BYTES):
+                line = self._waiting.popleft()
+                lines += ["\n", line] if lines else [line]
+                size += len(_plain(line).encode("utf-8", "backslashreplace")) + 1
+            self._console.note(*lines)
             self._console.flush()
         if self._unshown and not self._waiting:
-            text = _("{count} requests were not shown: the output takes them too slowly").format(count=self._unshown)
+            text = _("{count} lines were not shown: the output takes them too slowly").format(count=self._unshown)
             self._unshown = 0
             tell(self._console, self._style, text)
 
@@ -172,8 +193,15 @@ def tell(console: Console, style: str, *parts: str | Painted) -> None:
     if style != "json":
         console.note(*parts)
         return
-    text = "".join(part if isinstance(part, str) else part.text for part in parts)
-    console.note(json.dumps({"time": _moment(time.time_ns()), "note": _BAD_BYTES.sub("\ufffd", text)}))
+    console.note(_as_object("".join(map(_plain, parts))))
+
+
+def _as_object(text: str) -> str:
+    return json.dumps({"time": _moment(time.time_ns()), "note": _BAD_BYTES.sub("\ufffd", text)})
+
+
+def _plain(part: str | Painted) -> str:
+    return part.text if isinstance(part, Painted) else part
 
 
 def _moment(now_ns: int) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
@@ -152,7 +153,8 @@ async def _serve(job: _Job, console: Console) -> int:
     signals = StopSignals()
     log = AccessLog(console, job.order.log)
     with ExitStack() as stack:
-        stack.enter_context(_logged(console, job.order.log))
+        stack.callback(log.close)  # again, for what is said after the first time
+        stack.enter_context(_logged(log))
         shared = _shared(job, stack)
         once = Once((job.given.name,)) if job.order.once and not isinstance(shared.source, PipeSource) else None
         uploads = Uploads(shared) if shared.permissions.upload else None
@@ -293,25 +295,28 @@ def _sum_up(log: AccessLog, console: Console, seconds: float) -> None:
 
 
 @contextmanager
-def _logged(console: Console, style: str) -> Iterator[None]:
-    """Shows what the library warns of, and its mistakes, as notes."""
-    handler, log = _Notes(console, style), logging.getLogger("lanline")
-    log.addHandler(handler)
+def _logged(log: AccessLog) -> Iterator[None]:
+    """Shows what the library warns of, and its mistakes, among the requests."""
+    handler, logger = _Notes(log), logging.getLogger("lanline")
+    logger.addHandler(handler)
     try:
         yield
     finally:
-        log.removeHandler(handler)
+        logger.removeHandler(handler)
 
 
 class _Notes(logging.Handler):
-    """Warnings as notes; a traceback, where there is one, below."""
+    """Warnings, each with its traceback where there is one. Made within the loop, heard from any thread."""
 
-    def __init__(self, console: Console, style: str) -> None:
+    def __init__(self, log: AccessLog) -> None:
         super().__init__(logging.WARNING)
-        self._console = console
-        self._style = style
+        self._log = log
+        self._loop = asyncio.get_running_loop()
+        self._thread = threading.get_ident()
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Shows one."""
-        tell(self._console, self._style, Painted(self.format(record), "yellow"))
-        self._console.flush()
+        """Passes one on; waits for nobody."""
+        if threading.get_ident() == self._thread:
+            self._log.say(self.format(record))
+        else:
+            self._loop.call_soon_threadsafe(self._log.say, self.format(record))
