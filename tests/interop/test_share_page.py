@@ -16,6 +16,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from lanline.services.share.shared import Permissions
+from lanline.sizes import show_size
 from tests.interop.browsing import EVERYTHING, PATIENCE_MS, browser, share, visit
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]  # a browser on a busy machine
@@ -162,12 +163,38 @@ def test_previews_open_walk_and_give_the_focus_back(browser: Browser, share: Pat
         expect(page.locator("#rows a.entry", has_text="b.txt")).to_be_focused()
 
 
+def test_sizes_are_written_as_everywhere_else(browser: Browser, share: Path) -> None:
+    sizes = (
+        0,
+        1000,
+        1023,
+        1024,
+        1434,
+        10188,
+        10189,
+        1047551,
+        1047552,
+        1 << 20,
+        3 << 30,
+        (1 << 40) - 1,
+        5 << 40,
+        5 << 50,
+    )
+    with visit(browser, share) as visitor:
+        page = visitor.open()
+        script = (
+            "async (sizes) => { const format = await import('/.lanline/format.js'); return sizes.map(format.size) }"
+        )
+        shown = page.evaluate(script, list(sizes))
+    assert [text.replace(",", "") for text in shown] == [show_size(size) for size in sizes]
+
+
 def test_of_a_long_text_only_the_beginning_is_fetched(browser: Browser, share: Path) -> None:
     (share / "long.log").write_text("你好 line\n" * 100_000)
     with visit(browser, share) as visitor:
         page = visitor.open()
         page.get_by_role("link", name="long.log", exact=True).click()
-        expect(page.locator("#preview pre .cut")).to_contain_text("Only the first 262 kB of 1.2 MB")
+        expect(page.locator("#preview pre .cut")).to_contain_text("Only the first 256 KiB of 1.1 MiB")
         assert "bytes=0-262143" in visitor.gate.fields("GET", "Range")
         assert "\ufffd" not in page.locator("#preview pre").inner_text()
 

@@ -92,7 +92,7 @@ def test_an_upload_of_200_mb_goes_on_after_a_reload_where_it_was_cut(
         first = visitor.gate.sent_bytes("PATCH")
         page.reload()
         line = page.locator("#upload-list li.remembered")
-        expect(line).to_contain_text("101 MB of 210 MB arrived")
+        expect(line).to_contain_text("96 MiB of 200 MiB arrived")
         visitor.gate.refuses = lambda request: None
         _choose(page, "#files", big)
         _settled(visitor, "big.iso", "done")
@@ -178,7 +178,7 @@ def test_a_file_over_the_limit_is_refused_with_the_limit(browser: Browser, share
     with visit(browser, share, may=Permissions(upload=True, max_upload_bytes=2000)) as visitor:
         page = visitor.open()
         _choose(page, "#files", tmp_path / "large.bin")
-        expect(page.locator("#upload-list li.failed .note")).to_have_text("Too large: at most 2 kB is accepted.")
+        expect(page.locator("#upload-list li.failed .note")).to_have_text("Too large: at most 2.0 KiB is accepted.")
         assert not visitor.gate.fields("PUT", "Content-Length")
 
 

@@ -1,25 +1,26 @@
 // Sizes, dates, times and names as people read them, by the browser's own rules (Intl). Nothing here touches the page.
-// Sizes count in thousands, as the units say: 1 kB is 1000 bytes.
+// Sizes are written as the terminal writes them (sizes.py): 1 KiB is 1024 bytes.
 
 import { locale, say } from "./words.js";
 
-const UNITS = ["B", "kB", "MB", "GB", "TB", "PB"];
-const fine = new Intl.NumberFormat(locale, { maximumSignificantDigits: 3 });
-const coarse = new Intl.NumberFormat(locale, { maximumFractionDigits: 0 });
+const UNITS = ["KiB", "MiB", "GiB", "TiB"];
+const fine = new Intl.NumberFormat(locale, { minimumFractionDigits: 1, maximumFractionDigits: 1, roundingMode: "halfEven" });
+const coarse = new Intl.NumberFormat(locale, { maximumFractionDigits: 0, roundingMode: "halfEven" });
 const full = new Intl.DateTimeFormat(locale, { dateStyle: "full", timeStyle: "medium" });
 const clock = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit" });
 const near = new Intl.DateTimeFormat(locale, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
 const far = new Intl.DateTimeFormat(locale, { day: "numeric", month: "short", year: "numeric" });
 
-/** "1.23 MB"; bytes are whole numbers. */
+/** "999 B", "1.4 KiB", "23 MiB". */
 export function size(bytes) {
+  if (bytes < 1024) return `${coarse.format(bytes)} B`;
   let unit = 0;
-  let value = bytes;
-  while (value >= 999.5 && unit < UNITS.length - 1) {
-    value /= 1000;
+  let value = bytes / 1024;
+  while (value >= 1023.5 && unit < UNITS.length - 1) { // 1023.9 KiB is 1.0 MiB, not 1024 KiB
+    value /= 1024;
     unit += 1;
   }
-  return `${(value >= 100 ? coarse : fine).format(value)} ${UNITS[unit]}`;
+  return `${(value < 9.95 ? fine : coarse).format(value)} ${UNITS[unit]}`;
 }
 
 /** A date as short as it can be: the time today, the day this year, the year before that. */
