@@ -324,11 +324,11 @@ def test_a_flood_of_warnings_from_any_thread_waits_for_an_output_that_takes_none
 def test_an_upload_that_was_begun_is_told_in_the_end(photos: Path) -> None:
     fields = {"Upload-Complete": "?0", "Upload-Length": "9"}
     with sharing(str(photos), "--upload") as share:
-        share.ask("/new.txt", "POST", **fields)
+        share.ask("/new.txt", "POST", None, **fields)
         assert share.stop() == 0
         assert "1 upload is unfinished: it goes on" in share.process.err
     with sharing(str(photos), "--upload") as share:
-        share.ask("/other.txt", "POST", **fields)
+        share.ask("/other.txt", "POST", None, **fields)
         assert share.stop() == 0
         assert "2 uploads are unfinished: they go on" in share.process.err
 
