@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 import threading
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from lanline.beneath import DRAFT_PREFIX, Folder
 from lanline.http.refusal import Refusal
 from lanline.services.share import register
 from lanline.services.share.appending import MAX_AGE
-from lanline.services.share.journal import Plan
+from lanline.services.share.journal import Mark, Plan
 from lanline.services.share.register import Register
 from lanline.services.share.unfinished import Unfinished, make_upload
 
@@ -33,7 +34,7 @@ def folder(tmp_path: Path) -> Iterator[Folder]:
 
 def _make(folder: Folder, uploads: Register, *place: str) -> Unfinished:
     upload = make_upload(folder, place, _PLAN, None)
-    uploads.add(upload)
+    uploads.add(upload, "192.0.2.1")
     return upload
 
 
@@ -68,11 +69,10 @@ def test_a_sweep_looks_where_something_was_begun(folder: Folder, tmp_path: Path)
     assert abs(uploads.age_left(upload) - MAX_AGE) < MAX_AGE / 2
     now[0] = _LATER
     assert uploads.age_left(upload) == 0
-    uploads.hold(upload)
-    uploads.sweep()
-    assert uploads.count == 1
-    assert len(list(tmp_path.rglob(f"{DRAFT_PREFIX}*"))) == 2
-    uploads.release(upload)
+    with uploads.held(upload, "192.0.2.1"):
+        uploads.sweep()
+        assert uploads.count == 1
+        assert len(list(tmp_path.rglob(f"{DRAFT_PREFIX}*"))) == 2
     uploads.sweep()
     assert uploads.count == 0
     assert list(tmp_path.rglob(f"{DRAFT_PREFIX}*")) == []
@@ -96,16 +96,55 @@ def test_links_and_what_others_made_stay(folder: Folder, tmp_path: Path) -> None
     assert outside.is_dir()
 
 
-def test_no_more_are_begun_than_are_kept(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(register, "MAX_UPLOADS", 2)
+def _bring_a_byte(upload: Unfinished) -> None:
+    with upload.open() as opening:
+        opening.part.write(b"x", 0)
+        opening.note(Mark(0, 1, hashlib.sha256(b"x").hexdigest()))
+
+
+def test_of_too_many_the_oldest_of_which_nothing_has_come_is_in_the_way(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(register, "MAX_UPLOADS", 3)
     uploads = Register(folder)
-    first = _make(folder, uploads)
-    uploads.check_free()
-    _make(folder, uploads)
+    full, young, old = (_make(folder, uploads) for _ in range(3))
+    _bring_a_byte(full)
+    full.touched, young.touched, old.touched = _NOW - 3, _NOW - 1, _NOW - 2
+    assert uploads.in_the_way("192.0.2.2") is old
+    with uploads.held(old, "192.0.2.2"):
+        assert uploads.in_the_way("192.0.2.2") is young
+        with uploads.held(young, "192.0.2.2"), pytest.raises(Refusal, match="429"):
+            uploads.in_the_way("192.0.2.2")
+    uploads.forget(full)
+    assert uploads.in_the_way("192.0.2.2") is None
+
+
+def test_one_visitor_begins_only_so_many(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(register, "MAX_PER_VISITOR", 2)
+    uploads = Register(folder)
+    first, _second = (_make(folder, uploads) for _ in range(2))
     with pytest.raises(Refusal, match="429"):
-        uploads.check_free()
+        uploads.in_the_way("192.0.2.1")
+    assert uploads.in_the_way("192.0.2.2") is None
     uploads.forget(first)
-    uploads.check_free()
+    assert uploads.in_the_way("192.0.2.1") is None
+
+
+def test_an_upload_of_an_earlier_process_is_of_who_goes_on_with_it(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(register, "MAX_PER_VISITOR", 1)
+    token = _make(folder, Register(folder)).token
+    uploads = Register(folder)
+    upload = uploads.find((), token)
+    assert upload is not None
+    assert uploads.in_the_way("192.0.2.1") is None
+    for visitor in ("192.0.2.2", "192.0.2.1"):
+        with uploads.held(upload, visitor):
+            pass
+    with pytest.raises(Refusal, match="429"):
+        uploads.in_the_way("192.0.2.2")
+    assert uploads.in_the_way("192.0.2.1") is None
 
 
 def test_the_keeper_begins_with_what_was_left_and_ends_when_cancelled(folder: Folder) -> None:

@@ -21,6 +21,7 @@ from lanline.services.share import register
 from lanline.services.share.fields import bytes_field
 from lanline.services.share.problems import INCONSISTENT_LENGTH, MISMATCHING_OFFSET
 from lanline.services.share.shared import Permissions
+from lanline.services.share.space import room_of
 from lanline.services.share.unfinished import Unfinished
 
 _PARTIAL = "application/partial-upload"
@@ -379,12 +380,41 @@ def test_a_length_that_no_disk_has_is_refused_at_the_beginning(share: Served) ->
     assert share.files() == ["into"]
 
 
-def test_no_more_are_begun_than_are_kept(share: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(register, "MAX_UPLOADS", 2)
+def test_what_is_announced_and_not_sent_keeps_no_room_from_others(share: Served) -> None:
+    disk = os.open(share.path, os.O_RDONLY)
+    length = room_of(disk) * 2 // 3
+    os.close(disk)
+    urls = [_begin(share, f"/{name}", Upload_Length=str(length)) for name in ("one", "two", "three")]
+    assert [_append(share, url, 0, b"x").status for url in urls] == [204, 204, 204]
+
+
+def test_one_address_begins_only_so_many_and_keeps_nobody_out(share: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(register, "MAX_PER_VISITOR", 2)
     urls = [_begin(share) for _ in range(2)]
     answered = share.ask("POST", "/x", Upload_Complete="?0")
     assert (answered.status, "Retry-After" in answered.headers) == (429, True)
+    assert b"from your address" in answered.body
+    assert _begin_from("127.0.0.2", share).startswith(b"HTTP/1.1 201 ")
     assert share.ask("DELETE", urls[0]).status == 204
+    _begin(share)
+
+
+def _begin_from(address: str, share: Served) -> bytes:
+    """Begins an upload from another address of this machine, and returns the beginning of the answer."""
+    with socket.create_connection(("127.0.0.1", share.port), PATIENCE, source_address=(address, 0)) as connection:
+        fields = "Host: localhost\r\nUpload-Complete: ?0\r\nContent-Length: 0\r\n"
+        connection.sendall(f"POST /x HTTP/1.1\r\n{fields}\r\n".encode())
+        return connection.recv(1000)
+
+
+def test_where_there_are_too_many_one_without_content_makes_way(share: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(register, "MAX_UPLOADS", 2)
+    full, empty = _begin(share, body=b"hello"), _begin(share)
+    third = _begin(share, body=b"hello")
+    assert [share.ask("HEAD", url).status for url in (full, empty, third)] == [204, 404, 204]
+    assert len(share.files()) == 1 + 2 * 2
+    assert share.ask("POST", "/x", Upload_Complete="?0").status == 429
+    assert share.ask("DELETE", full).status == 204
     _begin(share)
 
 

@@ -4,6 +4,9 @@ What is not known here is looked for on the disk, where another process may have
 the share is walked once, in a thread, for unfinished files; those to which nothing was written for a day are removed,
 also those of PUTs and forms, which a killed server leaves behind. After that only folders in which something was found
 or begun are looked at, every hour.
+
+So that nobody keeps others out by beginning and not sending: each address may begin only so many, where there are too
+many of all the oldest of which nothing has come makes way, and what an upload announces reserves no room on the disk.
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ import asyncio
 import os
 import stat
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, NoReturn
 
@@ -28,6 +31,9 @@ if TYPE_CHECKING:
 
 MAX_UPLOADS: Final = 1_000
 """Unfinished at once."""
+
+MAX_PER_VISITOR: Final = 100
+"""Unfinished at once of those that one address has begun. Behind one NAT that is still enough for a household."""
 
 _SWEEP_EVERY: Final = 3600.0
 _RETRY_AFTER: Final = 600
@@ -61,22 +67,28 @@ class Register:
         """How many unfinished uploads are known."""
         return len(self._uploads)
 
-    @property
-    def awaited_bytes(self) -> int:
-        """How many bytes are still to come of all that have said how long they are."""
-        return sum(upload.awaited_bytes for upload in list(self._uploads.values()))
+    def in_the_way(self, visitor: str) -> Unfinished | None:
+        """The upload that is to be removed before a visitor may begin another; None where he may begin it now.
 
-    def check_free(self) -> None:
-        """Passes if one more may be begun. Raises Refusal: 429."""
-        if len(self._uploads) >= MAX_UPLOADS:
-            raise Refusal(
-                429,
-                f"{MAX_UPLOADS} uploads are unfinished here, and no more are begun: finish or cancel some.",
-                headers={"Retry-After": str(_RETRY_AFTER)},
-            )
+        Args:
+            visitor: the address of the peer, without its port.
 
-    def add(self, upload: Unfinished) -> None:
-        """Takes in a new one."""
+        Raises:
+            Refusal: 429, too many are unfinished of his own; or of all, and something has come of every one.
+        """
+        uploads = list(self._uploads.values())
+        if sum(upload.visitor == visitor for upload in uploads) >= MAX_PER_VISITOR:
+            raise _too_many(f"{MAX_PER_VISITOR} uploads from your address are unfinished here")
+        if len(uploads) < MAX_UPLOADS:
+            return None
+        empty = [each for each in uploads if not each.offset and (each.place, each.token) not in self._busy]
+        if not empty:
+            raise _too_many(f"{MAX_UPLOADS} uploads are unfinished here")
+        return min(empty, key=lambda upload: upload.touched)
+
+    def add(self, upload: Unfinished, visitor: str) -> None:
+        """Takes in a new one that this visitor begins."""
+        upload.visitor = visitor
         self._uploads[upload.place, upload.token] = upload
         self._places.add(upload.place)
 
@@ -97,13 +109,21 @@ class Register:
         """Seconds until an upload is removed if nothing comes."""
         return max(int(upload.touched + MAX_AGE - self._now()), 0)
 
-    def hold(self, upload: Unfinished) -> None:
-        """Something is under way with it: it does not get too old now."""
-        self._busy.add((upload.place, upload.token))
+    @contextmanager
+    def held(self, upload: Unfinished, visitor: str) -> Iterator[None]:
+        """For the length of a request about it: it neither gets too old now nor makes way for another.
 
-    def release(self, upload: Unfinished) -> None:
-        """Nothing is under way with it any more."""
-        self._busy.discard((upload.place, upload.token))
+        Args:
+            upload: of which no other request is under way.
+            visitor: who asks. An upload of an earlier process counts as his from now on.
+        """
+        key = upload.place, upload.token
+        upload.visitor = upload.visitor or visitor
+        self._busy.add(key)
+        try:
+            yield
+        finally:
+            self._busy.discard(key)
 
     def forget(self, upload: Unfinished) -> None:
         """It is finished, or gone."""
@@ -170,6 +190,12 @@ class Register:
 
     def _is_over(self, touched: float) -> bool:
         return self._now() - touched > MAX_AGE
+
+
+def _too_many(what: str) -> Refusal:
+    return Refusal(
+        429, f"{what}, and no more are begun: finish or cancel some.", headers={"Retry-After": str(_RETRY_AFTER)}
+    )
 
 
 def _files_of(upload: Unfinished) -> tuple[tuple[Names, str], ...]:

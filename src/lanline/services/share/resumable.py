@@ -108,7 +108,6 @@ class Resumable:
             raise Refusal(400, text)
         refuse_odd_request(request)
         check_conditions(request, shared, target.names)
-        self.register.check_free()
         plan = self._plan(request, target)
         try:
             length = appending.settled_length(says, 0, None)
@@ -117,8 +116,11 @@ class Resumable:
         most = shared.permissions.max_upload_bytes
         if length is not None and most is not None and length > most:
             return self._too_large(most)
+        visitor = request.remote or ""
+        while (other := self.register.in_the_way(visitor)) is not None:
+            await self._remove(other)
         upload = make_upload(shared.folder, target.names[:-1], plan, length)
-        self.register.add(upload)
+        self.register.add(upload, visitor)
         return await self._first(request, upload, says)
 
     def _plan(self, request: web.BaseRequest, target: Target) -> Plan:
@@ -142,14 +144,15 @@ class Resumable:
         is_known = False
         try:
             async with self._turns.take(_key(upload), _cut(request)):
-                with upload.open() as opening:
-                    check_room(opening.part.fd, self.register.awaited_bytes)
-                if says.wants_104 and request.version >= HttpVersion11:  # 1.0 knows no interim answers
-                    self._send_104(request, upload)
-                    is_known = True
-                response = await self._receive(request, upload, says, is_first=True)
-                is_known = is_known or response.status < 300
-                return response
+                with self.register.held(upload, upload.visitor):
+                    with upload.open() as opening:
+                        check_room(opening.part.fd, upload.length or 0)  # what others announce reserves nothing
+                    if says.wants_104 and request.version >= HttpVersion11:  # 1.0 knows no interim answers
+                        self._send_104(request, upload)
+                        is_known = True
+                    response = await self._receive(request, upload, says, is_first=True)
+                    is_known = is_known or response.status < 300
+                    return response
         finally:
             if not is_known:
                 await self._remove(upload)
@@ -173,14 +176,12 @@ class Resumable:
                 raise Refusal(410, _CHANGED) from error
             if upload is None:
                 raise Refusal(404, _GONE)
-            self.register.hold(upload)
             try:
-                return await self._answer(request, upload)
+                with self.register.held(upload, request.remote or ""):
+                    return await self._answer(request, upload)
             except FileMissing as error:
                 await self._remove(upload)
                 raise Refusal(404, _GONE) from error
-            finally:
-                self.register.release(upload)
 
     async def _answer(self, request: web.BaseRequest, upload: Unfinished) -> web.StreamResponse:
         if request.method == "DELETE":

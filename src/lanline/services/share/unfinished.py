@@ -56,6 +56,8 @@ class Unfinished:
         self.is_checked = is_checked
         self.touched = touched
         """When something last came, in seconds since 1970, by the clock of the disk."""
+        self.visitor = ""
+        """The address of who began it, without a port; empty while this process does not know."""
         self.whole: Hasher | None = Hasher(self.plan.algorithm) if self.plan.algorithm is not None else None
         """Has taken all bytes up to the offset, where a digest of the whole is wanted; after a restart once checked."""
 
@@ -73,11 +75,6 @@ class Unfinished:
     def length(self) -> int | None:
         """How long it will be; None while nobody has said."""
         return self._journal.length
-
-    @property
-    def awaited_bytes(self) -> int:
-        """How much of it is known to be still to come."""
-        return max((self.length or 0) - self.offset, 0)
 
     def open(self) -> Opening:
         """Opens both files. Raises FileError; FileMissing where one is gone."""
