@@ -25,7 +25,6 @@ from typing import Any, Final, cast
 from aiohttp import web
 from aiohttp.http import HttpVersion10, HttpVersion11, RawRequestMessage, StreamWriter
 from aiohttp.http_exceptions import HttpProcessingError
-from aiohttp.http_parser import HttpRequestParser
 from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 from aiohttp.web_protocol import RequestHandler
 
@@ -36,7 +35,9 @@ from lanline.http.exchange import Request, exchange_of
 from lanline.http.gauge import Gauge
 from lanline.http.house import House
 from lanline.http.limits import HttpLimits
-from lanline.http.refusal import Refusal
+from lanline.http.outflow import Outflow
+from lanline.http.parsing import Parsed, feed, new_parser
+from lanline.http.refusal import Refusal, too_many_connections
 from lanline.limits import KiB
 from lanline.transport.base import Arrival
 from lanline.transport.tuning import bear_silence
@@ -64,11 +65,9 @@ class Connection(RequestHandler):
         "phase",
         "receiving",
         "sending",
-        "taken_at",
         "task",
         "_arrival",
         "_gauge",
-        "_held_back",
         "_host",
         "_is_cut",
         "_house",
@@ -79,6 +78,7 @@ class Connection(RequestHandler):
         "_is_surplus",
         "_latest",
         "_lingered",
+        "_outflow",
         "_peer",
         "_queue",
         "_since",
@@ -102,7 +102,7 @@ class Connection(RequestHandler):
         self.task: asyncio.Task[None] | None = None
         self.sending: asyncio.Future[None] | None = None
         self.receiving: asyncio.Future[None] | None = None
-        self.taken_at = self._since = self._loop.time()
+        self._since = self._loop.time()
         self._house = house
         self._arrival: Arrival | None = arrival
         self._peer = arrival.peer_address
@@ -111,7 +111,7 @@ class Connection(RequestHandler):
         self._latest: StreamReader = EMPTY_PAYLOAD
         self._lingered: asyncio.Future[None] | None = None
         self._gauge = Gauge(limits.max_header_bytes)
-        self._held_back = 0
+        self._outflow = Outflow()
         self._is_cut = self._is_deaf = self._is_half_closed = self._is_last = self._is_over = self._is_surplus = False
 
     # What the transport calls
@@ -154,20 +154,15 @@ class Connection(RequestHandler):
             return
         was_body = not self._latest.is_eof()
         try:
-            messages, is_upgraded, tail = self._parser.feed_data(data)
-            while is_upgraded and not (messages and messages[-1][0].method == "CONNECT"):
-                # A server may ignore an upgrade (RFC 9110 section 7.8): what follows is the next request.
-                self._parser.set_upgraded(False)
-                more, is_upgraded, tail = self._parser.feed_data(tail)
-                messages = [*messages, *more]
+            messages, is_connect = feed(self._parser, data)
         except HttpProcessingError as error:
             begun = b"" if was_body else self._gauge.first_bytes(data)
             self._take_last(refusal_of_parser(error, begun, self._house.limits))
             return
         if messages:
             self._take(self._judged(messages, len(data)))
-            if is_upgraded:
-                self._is_deaf = True  # CONNECT: what follows is no HTTP
+            if is_connect:
+                self._is_deaf = True  # what follows is no HTTP
         elif not was_body and data:
             self._judge_part(data)
 
@@ -198,7 +193,11 @@ class Connection(RequestHandler):
         elif self.phase == LINGERING and passed >= limits.linger:
             if self._lingered is not None and not self._lingered.done():
                 self._lingered.set_result(None)
-        self._check_taken(now)
+        transport = self.transport
+        if transport is not None and not self._is_cut:
+            waits = self.sending is not None and not self.sending.done()
+            if self._outflow.stuck_seconds(transport.get_write_buffer_size(), now, waits=waits) >= limits.stall:
+                self.cut()
 
     def leave(self) -> None:
         """Closes an idle connection now, another one after the answer that is under way."""
@@ -211,18 +210,6 @@ class Connection(RequestHandler):
         if self.transport is not None and not self._is_cut:
             self._is_cut = True
             self.transport.abort()
-
-    def _check_taken(self, now: float) -> None:
-        """Cuts off a peer that takes nothing of what is written to it."""
-        transport = self.transport
-        if transport is None or self._is_cut:
-            return
-        is_waiting = self.sending is not None and not self.sending.done()
-        held_back = transport.get_write_buffer_size()
-        if (held_back == 0 and not is_waiting) or held_back != self._held_back:
-            self._held_back, self.taken_at = held_back, now
-        elif now - self.taken_at >= self._house.limits.stall:
-            self.cut()
 
     # What answering, reading and sending ask
 
@@ -238,7 +225,7 @@ class Connection(RequestHandler):
 
     def moved(self) -> None:
         """The peer has taken something that was not written through the transport."""
-        self.taken_at = self._loop.time()
+        self._outflow.moved(self._loop.time())
 
     def pass_parser(self) -> None:
         """From here on the body under way is read past the transport, which rests."""
@@ -254,47 +241,22 @@ class Connection(RequestHandler):
         if self._parser is None:
             return  # the connection is lost
         if is_whole:
-            self._parser = self._new_parser()
+            self._parser = new_parser(self, self._loop, self._house.limits, self._max_msg_queue_size)
             self._latest.feed_eof()
         else:
             self._is_last = True
         self._resume_transport_reading()
 
-    def _new_parser(self) -> HttpRequestParser:
-        """One as aiohttp makes for a new connection."""
-        return HttpRequestParser(
-            self,
-            self._loop,
-            self._read_bufsize,
-            max_line_size=self._house.limits.max_target_bytes,
-            max_field_size=self._house.limits.max_header_bytes + 1,
-            max_headers=self._house.limits.max_header_fields,
-            payload_exception=web.RequestPayloadError,
-            auto_decompress=False,
-            max_msg_queue_size=self._max_msg_queue_size,
-        )
-
     def must_close_after(self, request: Request) -> bool:
-        """Whether the answer to this request is the last on its connection.
-
-        So it is when more of its body is left than is worth reading away, or when it waits for a `100 Continue` that
-        it has not been sent: it may then send the body, or leave it out, and nobody can tell which (RFC 9110 section
-        10.1.1).
-        """
+        """Whether the answer to this request is the last on its connection."""
         hears_more = not self._is_half_closed and not self._is_deaf
         if self._is_last or request.method == "CONNECT" or not (hears_more or self._queue):
             return True
-        body = request.content
-        if body.is_eof():
-            return False
-        if request.expects_continue and not request.has_begun_body:
-            return True
-        length = request.content_length
-        return length is None or length - body.total_bytes > self._house.limits.max_rest_bytes
+        return not request.can_be_followed(self._house.limits.max_rest_bytes)
 
     # Taking requests in
 
-    def _judged(self, messages: Sequence[tuple[RawRequestMessage, StreamReader]], arrived_bytes: int) -> list[_Message]:
+    def _judged(self, messages: Sequence[Parsed], arrived_bytes: int) -> list[_Message]:
         """The same messages, up to the first whose header is too large: that one is refused."""
         judged: list[_Message] = list(messages)
         if self._gauge.finish(arrived_bytes):
@@ -383,8 +345,7 @@ class Connection(RequestHandler):
         if not self._is_surplus or not self._house.is_full:
             return None
         self._is_last = True
-        after = str(self._house.limits.retry_after)
-        return Refusal(503, "there are too many connections: try again later", headers={"Retry-After": after})
+        return too_many_connections(self._house.limits)
 
     async def _settle(self, outcome: Outcome, body: StreamReader) -> bool:
         """What is left of a request once it is answered: its unread body, and the connection."""

@@ -76,6 +76,22 @@ class Request(web.BaseRequest):
         """Whether the client waits for `100 Continue` before it sends the body."""
         return self.version >= HttpVersion11 and self.headers.get("Expect", "").lower() == "100-continue"
 
+    def can_be_followed(self, max_rest_bytes: int) -> bool:
+        """Whether another request can be found behind what is left of the body.
+
+        Not so when more is left than is worth reading away, or when the client waits for a `100 Continue` that it has
+        not been sent: it may then send the body, or leave it out, and nobody can tell which (RFC 9110 section 10.1.1).
+
+        Args:
+            max_rest_bytes: worth reading away.
+        """
+        if self.content.is_eof():
+            return True
+        if self.expects_continue and not self.has_begun_body:
+            return False
+        length = self.content_length
+        return length is not None and length - self.content.total_bytes <= max_rest_bytes
+
     async def _prepare_hook(self, response: web.StreamResponse) -> None:
         headers = response.headers
         headers["Server"] = SERVER_NAME

@@ -12,7 +12,7 @@ import errno
 import json
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
@@ -30,6 +30,9 @@ from lanline.errors import (
     ParentMissing,
     TakenAlready,
 )
+
+if TYPE_CHECKING:
+    from lanline.http.limits import HttpLimits
 
 _NO_HEADERS: Final[Mapping[str, str]] = {}
 
@@ -88,6 +91,12 @@ def refusal_of_system(error: BaseException | None) -> Refusal | None:
     if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
         return Refusal(503, "too many files are open here: try again later", headers={"Retry-After": "5"})
     return None
+
+
+def too_many_connections(limits: HttpLimits) -> Refusal:
+    """503."""
+    after = str(limits.retry_after)
+    return Refusal(503, "there are too many connections: try again later", headers={"Retry-After": after})
 
 
 def answer_of(refusal: Refusal, request: web.BaseRequest) -> web.Response:
