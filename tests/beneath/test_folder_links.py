@@ -117,6 +117,25 @@ def test_with_follow_links_lead_anywhere_and_names_still_do_not(tree: Path, hold
 
 
 @pytest.mark.parametrize("follows_links", [False, True])
+def test_what_a_folder_is_without_is_reached_by_no_link(tree: Path, hold: Hold, follows_links: bool) -> None:
+    (tree / "a" / "b" / "deep").mkdir()
+    (tree / "a" / "bc").write_bytes(b"beside")
+    for name, target in (("to", "a/b"), ("into", "a/b/deep"), ("file", "a/b/file"), ("above", "a")):
+        (tree / name).symlink_to(target)
+    without = [f"{tree}/above/b", f"{tree}/later", f"{tree.parent}"]
+    with Folder(tree, follows_links=follows_links, without=without, way=hold) as folder:
+        for names in (("to",), ("into",), ("file",), ("to", "file"), ("above", "b", "deep"), ("a", "b", "file")):
+            with pytest.raises(LeadsOutside):
+                folder.open(names)
+        assert [entry.name for entry in folder.entries()] == ["a", "above"]
+        assert content(folder, "above", "bc") == b"beside"
+        assert "b/file" not in {"/".join(names[1:]) for names, _ in folder.walk()}
+        (tree / "later").mkdir()
+        with pytest.raises(LeadsOutside):
+            folder.open(("later",))
+
+
+@pytest.mark.parametrize("follows_links", [False, True])
 def test_nothing_is_written_or_removed_through_a_link(tree: Path, hold: Hold, follows_links: bool) -> None:
     (tree / "inner").symlink_to("a")
     (tree / "outer").symlink_to("../outside")

@@ -15,7 +15,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing, contextmanager
 from types import TracebackType
 from typing import NamedTuple, Self
@@ -66,6 +66,8 @@ class Folder:
     Args:
         path: where it is; a link to it is followed now, and has to lead to the same folder ever after.
         follows_links: True where links out of the folder are followed as well, for reading.
+        without: paths of files and folders that are never opened for reading, nor what is in them, whichever links
+            lead there. They need not be there yet; one that the folder itself lies in does not count.
         way: how to take hold of it; the best one of this system where it is not given.
 
     Raises:
@@ -73,8 +75,18 @@ class Folder:
         NotAFile: it is no folder.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, follows_links: bool = False, way: Callable[[str], Way] = hold):
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        follows_links: bool = False,
+        without: Iterable[str] = (),
+        way: Callable[[str], Way] = hold,
+    ):
         self._path = os.path.abspath(path)
+        here = os.path.join(os.path.realpath(path), "")
+        kept = (os.path.realpath(each) for each in without)
+        self._without = tuple(each for each in kept if not here.startswith(os.path.join(each, "")))
         self._links = Links.ALL if follows_links else Links.INSIDE
         try:
             self._way = way(self._path)
@@ -112,20 +124,36 @@ class Folder:
         """Opens a file or a folder for reading. The caller closes it.
 
         Raises:
-            NameRefused, FileMissing, FolderGone, LeadsOutside, NoAccess: as their names say.
+            NameRefused, FileMissing, FolderGone, NoAccess: as their names say.
+            LeadsOutside: so does it, or it leads to what the folder is without.
             NotAFile: it is a pipe, a socket or a device.
         """
         for name in names:
             check_name(name)
         self.check_held()
         try:
-            opened = self._way.open(names, self._links)
+            opened = self._opened(names)
         except OSError as error:
             raise file_error(error, names) from error
         if not stat.S_ISREG(mode := opened.status.st_mode) and not stat.S_ISDIR(mode):
             opened.close()
             raise NotAFile(f"{as_text(names)} is neither a file nor a folder")
         return opened
+
+    def _opened(self, names: Names) -> Opened:
+        """Opens whatever it is; closed again where the folder is without it. Raises OSError."""
+        opened = self._way.open(names, self._links)
+        if self._without and self._is_without(opened, names):
+            opened.close()
+            raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+        return opened
+
+    def _is_without(self, opened: Opened, names: Names) -> bool:
+        try:
+            real = os.readlink(f"/proc/self/fd/{opened.fd}")
+        except OSError:  # not Linux, or nothing at /proc
+            real = os.path.realpath(os.path.join(self._path, *names))
+        return any(real == each or real.startswith(os.path.join(each, "")) for each in self._without)
 
     def entries(self, names: Names = ()) -> Entries:
         """What a folder holds.
@@ -162,7 +190,7 @@ class Folder:
         try:
             check_name(each.name)
             if is_link := each.is_symlink():
-                with self._way.open((*names, each.name), self._links) as opened:
+                with self._opened((*names, each.name)) as opened:
                     status = opened.status
             else:
                 status = each.stat(follow_symlinks=False)

@@ -249,6 +249,19 @@ def test_a_certificate_of_ones_own_is_shown(photos: Path, home: Path) -> None:
         assert len(share.event["fingerprint"]) == 95
 
 
+@pytest.mark.parametrize("follow", [(), ("--follow",)])
+def test_a_link_to_this_machines_keys_leads_nowhere(photos: Path, home: Path, follow: tuple[str, ...]) -> None:
+    keys = photos / "keys"
+    keys.symlink_to(home / ".local" / "state" / "lanline")
+    state = home / ".local" / "state" / "lanline" / "share"
+    state.mkdir(mode=0o700, parents=True)
+    (state / "certificate.pem").write_bytes(b"key")
+    with sharing(str(photos), *follow) as share:
+        assert [share.ask(f"/keys/{name}")[0] for name in ("", "share/", "share/certificate.pem")] == [403] * 3
+        assert b"keys" not in share.ask(Accept="application/json")[1]
+        assert share.ask("/a.txt")[0] == 200
+
+
 # -- for one download ------------------------------------------------------------------------------------------
 
 

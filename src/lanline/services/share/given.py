@@ -1,7 +1,7 @@
 """What is given to be shared: a folder, a file or standard input, looked at before anything is served.
 
 Rule: what cannot be shared is refused with what it is and what to do, before a port is taken. It opens nothing for
-good; the folder is held by `lanline.beneath` later.
+good; the folder is held by `lanline.beneath` later, which also keeps links from leading to what is refused here.
 """
 
 from __future__ import annotations

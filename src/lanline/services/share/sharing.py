@@ -92,7 +92,7 @@ def share(order: Order, console: Console, folder: StateFolder) -> int:
         spots = tuple(spot for spot in choice.spots if spot.host not in taken.absent)
         served = Served(spots, taken.port, choice.left_out, fingerprint, pin, is_protected)
         guards = [] if password is None else [_guard(PasswordGuard(password, user=order.user))]
-        job = _Job(order, given, taken, tls, guards, Announcement(order, given, served))
+        job = _Job(order, given, taken, tls, guards, Announcement(order, given, served), folder.home)
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
             return runner.run(_serve(job, console))
     finally:
@@ -109,6 +109,8 @@ class _Job(NamedTuple):
     tls: ssl.SSLContext | None
     guards: list[Guard]
     announcement: Announcement
+    state: str
+    """The state folder, which nobody reads."""
 
 
 def _identity(order: Order, folder: StateFolder, hosts: list[str]) -> tuple[ssl.SSLContext | None, str, str]:
@@ -141,7 +143,8 @@ def _shared(job: _Job, stack: ExitStack) -> Shared:
     if given.kind == "input":
         return Shared(None, may, name=given.name, source=source_of(STDIN, given.name))
     if given.kind == "folder":
-        folder = stack.enter_context(Folder(given.path, follows_links=order.follow))
+        kept = (job.state, *order.secrets)  # `check_contents` sees what lies in the folder, not where links lead
+        folder = stack.enter_context(Folder(given.path, follows_links=order.follow, without=kept))
         return Shared(folder, may, name=given.name)
     # A file that was named may be a link to anywhere: whoever named it meant what it leads to.
     folder = stack.enter_context(Folder(os.path.dirname(given.path), follows_links=True))
