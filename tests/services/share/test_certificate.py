@@ -6,17 +6,22 @@ import asyncio
 import hashlib
 import ssl
 import stat
+import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from lanline.errors import StateDamaged, StateUnsafe, UsageError
+from lanline.room.keys import new_key
 from lanline.room.paths import StateFolder
+from lanline.services.share import certificate
 from lanline.services.share.certificate import (
     MAX_NAMES,
+    Identity,
     fingerprint_in,
     fingerprint_of,
     https_context,
@@ -47,6 +52,42 @@ def test_it_is_made_once_and_stays_the_same(home: Path) -> None:
     assert first.is_new and not again.is_new
     assert again.fingerprint == first.fingerprint
     assert _names(first.file) == HOME
+
+
+def test_first_starts_at_the_same_moment_show_the_same(home: Path) -> None:
+    folder = _folder(home)
+    folder.service("share").mkdir(mode=0o700, parents=True)
+    folder.path.chmod(0o700)
+    together, found = threading.Barrier(6), list[Identity]()
+
+    def start() -> None:
+        together.wait()
+        found.append(own_identity(folder, HOME, now=NOW))
+
+    threads = [threading.Thread(target=start) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 6 and sum(each.is_new for each in found) == 1
+    assert {each.fingerprint for each in found} == {fingerprint_in(found[0].file)}
+    assert [each.name for each in found[0].file.parent.iterdir()] == ["certificate.pem"]
+
+
+def test_who_finds_that_another_start_was_first_takes_what_that_made(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first: list[Identity] = []
+
+    def key_while_another_starts() -> EllipticCurvePrivateKey:
+        monkeypatch.setattr(certificate, "new_key", new_key)
+        first.append(own_identity(_folder(home), HOME, now=NOW))
+        return new_key()
+
+    monkeypatch.setattr(certificate, "new_key", key_while_another_starts)
+    second = own_identity(_folder(home), HOME, now=NOW)
+    assert (first[0].is_new, second.is_new) == (True, False)
+    assert second == first[0]._replace(is_new=False)
 
 
 def test_only_its_owner_can_read_it(home: Path) -> None:

@@ -7,6 +7,7 @@ the same. Rules:
   together. A file that is damaged or that others can read is refused, never quietly replaced.
 - It is made anew when it lacks a name or address that is served, or has less than 30 days left. The key stays; so do
   the names it had, up to a number, so that a machine that goes to and fro between two networks keeps its fingerprint.
+- Of two first starts at the same moment one makes it, and the other takes what the first has made.
 - P-256, 397 days: what every browser takes. It is no authority: who trusts it trusts this share and nothing else.
 
 Sources: RFC 5280 sections 4.2.1.3, 4.2.1.6, 4.2.1.9 and 4.2.1.12; CA/Browser Forum, Baseline Requirements 6.3.2.
@@ -24,9 +25,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from lanline.errors import StateDamaged, StateNotSaved, UsageError
+from lanline.errors import StateDamaged, StateNotSaved, StateUnsafe, UsageError
 from lanline.room.certificates import EARLIEST, WEB_DAYS
-from lanline.room.disk import quoted, read_secret, write_atomic
+from lanline.room.disk import create_secret, quoted, read_secret, write_atomic
 from lanline.room.keys import new_key, node_key_pem, public_key_hash
 from lanline.room.paths import StateFolder, ensure_folder
 from lanline.translation import _
@@ -77,13 +78,30 @@ def own_identity(folder: StateFolder, names: Sequence[str], *, now: datetime | N
     now = now or datetime.now(UTC)
     place = _place(folder)
     data = read_secret(place, max_bytes=_MAX_BYTES)
-    key, old = _parse(place, data) if data is not None else (new_key(), None)
     wanted = _usable(names)
-    if old is not None and set(wanted) <= set(_names_of(old)) and _is_good(old, now):
+    if data is None:
+        return _first(place, wanted, now) or own_identity(folder, names, now=now)
+    key, old = _parse(place, data)
+    if set(wanted) <= set(_names_of(old)) and _is_good(old, now):
         return Identity(place, fingerprint_of(_der(old)), _pin(old), is_new=False)
-    kept = [name for name in (_names_of(old) if old is not None else ()) if name not in wanted]
+    kept = [name for name in _names_of(old) if name not in wanted]
     certificate = _make(key, [*wanted, *kept][:MAX_NAMES], now)
     write_atomic(place, node_key_pem(key) + _pem(certificate))
+    return Identity(place, fingerprint_of(_der(certificate)), _pin(certificate), is_new=True)
+
+
+def _first(place: Path, names: Sequence[str], now: datetime) -> Identity | None:
+    """Makes key and certificate where there is no file; None where somebody else was first.
+
+    Raises:
+        StateNotSaved: it cannot be written.
+    """
+    key = new_key()
+    certificate = _make(key, names, now)
+    try:
+        create_secret(place, node_key_pem(key) + _pem(certificate))
+    except StateUnsafe:  # it is there by now; whether it can be trusted is judged where it is read
+        return None
     return Identity(place, fingerprint_of(_der(certificate)), _pin(certificate), is_new=True)
 
 
