@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from pathlib import Path
 
 import pytest
 
+from lanline.beneath import Folder
 from lanline.services.share.pace import SLOW, Pace
 
 
@@ -43,6 +45,19 @@ def test_an_error_of_the_work_is_raised(is_slow: bool) -> None:
             await pace.run(fail)
 
     asyncio.run(main())
+
+
+def test_a_draft_is_discarded_in_a_thread_and_a_committed_one_is_left_alone(tmp_path: Path) -> None:
+    async def main() -> None:
+        with Folder(tmp_path) as folder:
+            kept, lost = folder.draft(()), folder.draft(())
+            kept.commit("file")
+            await Pace().discard(kept)
+            await Pace().discard(lost)
+            await Pace().discard(lost)
+
+    asyncio.run(main())
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 def test_a_cancelled_task_goes_on_only_when_its_thread_is_done() -> None:

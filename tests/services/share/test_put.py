@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import socket
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 from tests.services.share.serving import Served, served
 
+from lanline.beneath import Draft
 from lanline.services.share.fields import bytes_field
 from lanline.services.share.shared import Permissions
 
@@ -188,6 +190,35 @@ def test_a_body_that_is_cut_off_leaves_nothing(share: Served) -> None:
         connection.shutdown(socket.SHUT_WR)
         assert _heads(connection).startswith(b"HTTP/1.1 400 ")
     assert share.files() == []
+
+
+@pytest.mark.parametrize(
+    ("head", "body"),
+    [
+        ("PUT /new", b"half"),
+        ("POST /", b'--x\r\nContent-Disposition: form-data; name="f"; filename="new"\r\n\r\nhalf'),
+        ("POST /", b'--x\r\nContent-Disposition: form-data; name="f"; filename="new"\r\n\r\n' + b"x" * 101),
+    ],
+)
+def test_what_came_of_a_body_is_removed_beside_the_loop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, head: str, body: bytes
+) -> None:
+    removed: list[bool] = []
+    discard = Draft.discard
+
+    def watched(draft: Draft) -> None:
+        if draft.fd >= 0:
+            removed.append(asyncio._get_running_loop() is None)
+        discard(draft)
+
+    monkeypatch.setattr(Draft, "discard", watched)
+    with served(tmp_path, may=Permissions(upload=True, max_upload_bytes=100)) as share, share.dial() as connection:
+        fields = f"Host: localhost\r\nContent-Length: {len(body) + 1}\r\nContent-Type: multipart/form-data; boundary=x"
+        connection.sendall(f"{head} HTTP/1.1\r\n{fields}\r\n\r\n".encode() + body)
+        connection.shutdown(socket.SHUT_WR)
+        assert b" 400 " in connection.recv(1000)
+        assert share.files() == []
+    assert removed == [True]
 
 
 def test_a_server_that_stops_in_mid_body_leaves_nothing(share: Served) -> None:

@@ -25,7 +25,7 @@ from aiohttp import web
 from lanline.clean import clean
 from lanline.errors import FileError, NameRefused, TakenAlready
 from lanline.http.body import body_of
-from lanline.http.refusal import Refusal, prefers_json, refusal_of
+from lanline.http.refusal import UNKEPT, Refusal, prefers_json, refusal_of
 from lanline.services.share.intake import Intake
 from lanline.services.share.multipart import (
     Event,
@@ -100,7 +100,7 @@ class Forms:
         except MalformedForm as error:
             raise Refusal(400, f"This is no form: {error}.") from error
         finally:
-            files.discard()
+            await files.discard()
             if files.results:
                 await whole(asyncio.get_running_loop().run_in_executor(None, shared.folder.sync))
         if not parser.is_over:
@@ -136,23 +136,23 @@ class _Files:
             self.results.append(await self._finish(file))
             await asyncio.sleep(0)  # a body of many small files has them all at hand: others get their turn
 
-    def discard(self) -> None:
+    async def discard(self) -> None:
         """Removes the file that was under way, if there is one."""
-        if self._file is not None:
-            self._file.discard()
-            self._file = None
+        file, self._file = self._file, None
+        if file is not None:
+            await file.discard()
 
     async def _begin(self, filename: str) -> _File:
         names = (*self._folder, *filename.split("/"))
-        file = _File(clean(filename), names)
+        file = _File(clean(filename), names, self._pace)
         try:
             if len(names) > MAX_DEPTH:
                 raise NameRefused(f"it would lie {len(names)} names deep, limit {MAX_DEPTH}")
             self._shared.check_new(names)
             await self._make_folders(names[:-1])
-            file.open(self._shared.folder.draft(names[:-1]), self._pace)
+            file.open(self._shared.folder.draft(names[:-1]))
         except FileError as error:
-            file.refuse(refusal_of(error))
+            await file.refuse(refusal_of(error))
         return file
 
     async def _make_folders(self, names: Names) -> None:
@@ -178,9 +178,9 @@ class _Files:
                 status = 204 if finished.has_replaced else 201
                 return Result(file.name, status, file.size, "", url_of(finished.names, is_folder=False))
         except FileError as error:
-            file.refuse(refusal_of(error))
+            await file.refuse(refusal_of(error))
         finally:
-            file.discard()
+            await file.discard()
         assert file.refusal is not None, "a file without a draft was refused"
         return Result(file.name, file.refusal.status, file.size, file.refusal.sentence, "")
 
@@ -188,18 +188,19 @@ class _Files:
 class _File:
     """One file of a form on its way."""
 
-    def __init__(self, name: str, names: Names) -> None:
+    def __init__(self, name: str, names: Names, pace: Pace) -> None:
         self.name = name
         self.names = names
+        self._pace = pace
         self.size = 0
         self.draft: Draft | None = None
         self.intake: Intake | None = None
         self.refusal: Refusal | None = None
 
-    def open(self, draft: Draft, pace: Pace) -> None:
+    def open(self, draft: Draft) -> None:
         """Its bytes go here."""
         self.draft = draft
-        self.intake = Intake(draft, pace)
+        self.intake = Intake(draft, self._pace)
 
     async def take(self, data: bytes, limit: int | None) -> None:
         """Takes its next bytes; those of a refused file are only counted."""
@@ -208,28 +209,28 @@ class _File:
             return
         try:
             if limit is not None and self.size > limit:
-                self.refuse(Refusal(413, f"A file may have {show_size(limit)} here at most."))
+                await self.refuse(Refusal(413, f"A file may have {show_size(limit)} here at most."))
             else:
                 await self.intake.take(data)
         except FileError as error:
-            self.refuse(refusal_of(error))
+            await self.refuse(refusal_of(error))
 
-    def refuse(self, refusal: Refusal) -> None:
+    async def refuse(self, refusal: Refusal) -> None:
         """It does not become a file; this is why."""
         self.refusal = refusal
-        self.discard()
+        await self.discard()
 
-    def discard(self) -> None:
+    async def discard(self) -> None:
         """Removes what was written of it. Does nothing once it has its name."""
         draft, self.draft, self.intake = self.draft, None, None
         if draft is not None:
-            draft.discard()
+            await self._pace.discard(draft)
 
 
 def _answer(request: web.BaseRequest, target: Target, results: list[Result]) -> web.Response:
     failed = [result for result in results if result.status >= 300]
     status = max((result.status for result in failed), default=201)
-    headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+    headers = dict(UNKEPT)
     if prefers_json(request.headers.get("Accept", "")):
         text = json.dumps([asdict(result) for result in results], ensure_ascii=False) + "\n"
         return web.Response(status=status, text=text, content_type="application/json", headers=headers)

@@ -13,7 +13,10 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
+
+if TYPE_CHECKING:
+    from lanline.beneath import Draft
 
 SLOW: Final = 0.005
 """Seconds beyond which a piece of work holds up the others."""
@@ -51,6 +54,12 @@ class Pace:
     async def run_apart(self, work: Callable[[], _T]) -> _T:
         """Does work that is known to take long, in a thread; it tells nothing about the disk. Otherwise as `run`."""
         return await whole(asyncio.get_running_loop().run_in_executor(None, work))
+
+    async def discard(self, draft: Draft) -> None:
+        """Removes a draft in a thread: to give back the blocks of a large file takes long. Does nothing once it is
+        committed or closed. Raises FileError."""
+        if draft.fd >= 0:
+            await self.run_apart(draft.discard)
 
     def _timed(self, work: Callable[[], _T]) -> _T:
         begun = time.monotonic()

@@ -61,7 +61,8 @@ class Puts:
         wanted = wanted_algorithm(request.headers.getall("Want-Repr-Digest", []))
         if wanted is not None:
             hashers.setdefault(wanted, Hasher(wanted))
-        with shared.folder.draft(names[:-1]) as draft:
+        draft = shared.folder.draft(names[:-1])
+        try:
             intake = Intake(draft, self._pace, hashers=tuple(hashers.values()))
             await take_body(request, intake, draft, limit=may.max_upload_bytes)
             for digest in digests:
@@ -72,6 +73,8 @@ class Puts:
                 may_replace=may.overwrite,
                 check=(lambda: check_conditions(request, shared, names)) if has_conditions(request) else None,
             )
+        finally:
+            await self._pace.discard(draft)
         headers = {"Repr-Digest": hashers[wanted].field()} if wanted is not None else {}
         return made(finished, headers)
 
