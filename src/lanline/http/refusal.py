@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 
 _NO_HEADERS: Final[Mapping[str, str]] = {}
 
+UNKEPT: Final[Mapping[str, str]] = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+"""Fields of an answer that holds for one request alone, and is what its Content-Type says."""
+
 _STATUS_OF: Final[tuple[tuple[type[FileError], int], ...]] = (
     (NameRefused, 400),
     (FileMissing, 404),
@@ -107,7 +110,7 @@ def answer_of(refusal: Refusal, request: web.BaseRequest) -> web.Response:
         request: whose Accept field is asked.
     """
     title = title_of(refusal.status)
-    headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", **refusal.headers}
+    headers = {**UNKEPT, **refusal.headers}
     if not prefers_json(request.headers.get("Accept", "")):
         return web.Response(status=refusal.status, reason=title, text=refusal.sentence + "\n", headers=headers)
     problem = {"title": title, "status": refusal.status, "detail": refusal.sentence}

@@ -128,6 +128,7 @@ def test_a_browser_without_scripts_is_led_back_to_the_folder(share: Served) -> N
     (share.path / "in to").mkdir()
     answered = _post(share, ("file", b"x"), target="/in%20to/", Accept="text/html,*/*;q=0.8")
     assert (answered.status, answered.headers["Location"]) == (303, "/in%20to/")
+    assert answered.headers["Cache-Control"] == "no-store"
     answered = _post(share, ("\x1b[2J", b"x"), ("other", b"x"), target="/in%20to/", Accept="text/html")
     assert answered.status == 400
     assert answered.body.startswith(b"1 of 2 files were taken.\n")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 
-from lanline.http.refusal import Refusal
+from lanline.http.refusal import UNKEPT, Refusal
 from lanline.services.share.problems import MISMATCHING_OFFSET, problem, problem_of
 
 
 def test_a_problem_has_its_type_its_members_and_its_fields() -> None:
     answer = problem(409, "Elsewhere.", kind=MISMATCHING_OFFSET, members={"expected-offset": 5}, headers={"X": "y"})
     assert (answer.status, answer.content_type, answer.headers["X"]) == (409, "application/problem+json", "y")
+    assert UNKEPT.items() <= answer.headers.items()
     assert isinstance(answer.body, bytes)
     assert json.loads(answer.body) == {
         "type": MISMATCHING_OFFSET,

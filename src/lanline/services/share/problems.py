@@ -14,7 +14,7 @@ from typing import Final
 
 from aiohttp import web
 
-from lanline.http.refusal import Refusal, title_of
+from lanline.http.refusal import UNKEPT, Refusal, title_of
 
 MISMATCHING_OFFSET: Final = "https://iana.org/assignments/http-problem-types#mismatching-upload-offset"
 INCONSISTENT_LENGTH: Final = "https://iana.org/assignments/http-problem-types#inconsistent-upload-length"
@@ -42,7 +42,7 @@ def problem(
         status=status,
         body=json.dumps(document).encode() + b"\n",
         content_type="application/problem+json",
-        headers={"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", **(headers or {})},
+        headers={**UNKEPT, **(headers or {})},
     )
 
 

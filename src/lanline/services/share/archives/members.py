@@ -13,20 +13,13 @@ from collections.abc import Iterator
 from typing import NamedTuple, Protocol
 
 from lanline.errors import FileChanged
+from lanline.http.files import OpenFile
 from lanline.services.share.archives.gathered import BLOCK_BYTES
 from lanline.services.share.archives.notes import Notes
 
 
-class Readable(Protocol):
+class Readable(OpenFile, Protocol):
     """An open file or folder: `lanline.beneath.Opened` is one."""
-
-    @property
-    def fd(self) -> int:
-        """Its descriptor, open for reading."""
-
-    @property
-    def status(self) -> os.stat_result:
-        """What fstat said when it was opened."""
 
     @property
     def is_folder(self) -> bool:
