@@ -152,8 +152,8 @@ def test_senders_who_send_no_more_hold_no_buffer(run: Run) -> None:
                 await raw.send(request("/", f"Content-Length: {len(LARGE)}", method="PUT") + LARGE[:half])
             await until(lambda: taker.bytes == count * half)
             await until(lambda: all(connection.receiving is not None for connection in server.connections))
-            buffers = server.connections[0].buffers
-            await until(lambda: repr(buffers) == "<Buffers 1 made, 1 free, at most 16>")
+            assert len(server.connections) == count
+            assert repr(server.connections[0].buffers) == "<Buffers 1 made, 1 free, at most 16>"
 
     run(main())
 
