@@ -13,7 +13,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from lanline.services.share.shared import Permissions
 from lanline.sizes import show_size
@@ -164,28 +164,13 @@ def test_previews_open_walk_and_give_the_focus_back(browser: Browser, share: Pat
 
 
 def test_sizes_are_written_as_everywhere_else(browser: Browser, share: Path) -> None:
-    sizes = (
-        0,
-        1000,
-        1023,
-        1024,
-        1434,
-        10188,
-        10189,
-        1047551,
-        1047552,
-        1 << 20,
-        3 << 30,
-        (1 << 40) - 1,
-        5 << 40,
-        5 << 50,
-    )
+    sizes = [0, 1000, 1023, 1024, 1280, 1434, 10188, 10189, 10752, 1047551, 1047552, 1 << 20, 3 << 30, 5 << 40, 5 << 50]
     with visit(browser, share) as visitor:
         page = visitor.open()
         script = (
             "async (sizes) => { const format = await import('/.lanline/format.js'); return sizes.map(format.size) }"
         )
-        shown = page.evaluate(script, list(sizes))
+        shown = page.evaluate(script, sizes)
     assert [text.replace(",", "") for text in shown] == [show_size(size) for size in sizes]
 
 
@@ -316,6 +301,33 @@ def test_a_selection_too_long_for_an_address_is_downloaded_too(browser: Browser,
         with page.expect_download() as coming:
             page.get_by_role("button", name="Download as zip").click()
         assert sum(name.endswith(".txt") for name in zipfile.ZipFile(coming.value.path()).namelist()) == 200
+
+
+def test_a_shared_script_or_sheet_is_no_part_of_the_page_even_where_markup_slips_in(
+    browser: Browser, share: Path
+) -> None:
+    (share / "evil.js").write_text("document.title = 'ran'")
+    (share / "evil.css").write_text("body { display: none }")
+    slipped = """<script src="/evil.js"></script><script type="module" src="/evil.js"></script>
+        <link rel="stylesheet" href="/evil.css"><script>document.title = 'ran'</script>"""
+    watch = (
+        "window.seen = []; addEventListener('securitypolicyviolation', (event) => seen.push(event.effectiveDirective))"
+    )
+
+    def with_markup(route: Route) -> None:
+        answer = route.fetch()
+        route.fulfill(response=answer, body=answer.text().replace("<body>", f"<body>{slipped}"))
+
+    with visit(browser, share) as visitor:
+        visitor.expected = ("console: Loading the s", "console: Executing inline", "console: Refused to")
+        visitor.page.add_init_script(watch)
+        visitor.page.route(visitor.origin + "/", with_markup, times=1)
+        page = visitor.open()
+        assert "evil.js" in visitor.names()
+        page.wait_for_function("() => seen.length >= 4")
+        assert sorted(page.evaluate("seen")) == ["script-src-elem"] * 3 + ["style-src-elem"]
+        assert page.title() != "ran" and page.locator("body").is_visible()
+        expect(page.locator("#choose-files")).to_have_css("display", re.compile("flex"))  # its own sheets are there
 
 
 def test_where_one_file_is_shared_no_archive_is_offered(browser: Browser, share: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import threading
 from pathlib import Path
@@ -20,8 +21,23 @@ from lanline.services.share.target import target_of
 
 def test_the_policy_of_the_page_names_no_other_site_and_nothing_inline() -> None:
     sources = {source for part in PAGE_POLICY.split(";") for source in part.split()[1:]}
-    assert sources == {"'none'", "'self'", "data:", "'script'"}
-    assert "script-src 'self';" in PAGE_POLICY and "frame-ancestors 'none'" in PAGE_POLICY
+    assert sources == {"'none'", "'self'", "'nonce-{nonce}'", "data:", "'script'"}
+    assert "frame-ancestors 'none'" in PAGE_POLICY
+
+
+def test_scripts_and_sheets_carry_a_number_of_this_answer_alone(tmp_path: Path) -> None:
+    (tmp_path / "$nonce").touch()
+    seen = set()
+    with sharing(tmp_path) as served:
+        for _ in range(2):
+            reply = served.get("/")
+            (nonce,) = set(re.findall(r"'nonce-([0-9a-f]{32})'", reply["Content-Security-Policy"]))
+            loads = re.findall(rb'<(?:script|link rel="(?:stylesheet|modulepreload)")[^>]*>', reply.body)
+            assert len(loads) > 3 and all(b'nonce="%s"' % nonce.encode() in each for each in loads)
+            assert "script-src 'nonce-" in reply["Content-Security-Policy"]
+            assert b">$nonce</a>" in reply.body, "names are not the shell"
+            seen.add(nonce)
+    assert len(seen) == 2
 
 
 def test_a_folder_of_one_block_has_a_length_and_a_larger_one_comes_in_chunks(tmp_path: Path) -> None:
