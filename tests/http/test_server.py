@@ -130,7 +130,7 @@ def test_a_close_that_is_cancelled_cuts_everybody_off_and_the_next_one_waits_for
             await raw.send(request("/forever"))
             await until(lambda: server.connections and "BUSY" in repr(server.connections[0]))
             closing = asyncio.get_running_loop().create_task(server.close(60))
-            await until(lambda: server._house is not None and server._house._is_closing)
+            await until(lambda: server._table is not None and server._table._is_closing)
             closing.cancel()
             await has_ended.wait()
             assert len(server.connections) == 1
@@ -160,8 +160,8 @@ def test_a_body_under_way_is_finished_while_the_server_closes(run: Run) -> None:
 def test_few_descriptors_mean_few_connections() -> None:
     async def main() -> None:
         async with serving() as server:
-            assert server._house is not None
-            assert "limit 135" in repr(server._house)
+            assert server._table is not None
+            assert "limit 135" in repr(server._table)
 
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))

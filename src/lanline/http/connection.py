@@ -31,9 +31,9 @@ from aiohttp.web_protocol import RequestHandler
 from lanline.http.answering import GONE, Outcome, answer, refuse
 from lanline.http.badrequest import header_too_large, refusal_of_parser, unreadable
 from lanline.http.buffers import Buffers
+from lanline.http.connectiontable import ConnectionTable
 from lanline.http.exchange import Request, exchange_of
 from lanline.http.gauge import Gauge
-from lanline.http.house import House
 from lanline.http.limits import HttpLimits
 from lanline.http.outflow import Outflow
 from lanline.http.parsing import Parsed, feed, new_parser
@@ -57,7 +57,7 @@ class Connection(RequestHandler):
     """One connection.
 
     Args:
-        house: what it shares with the others.
+        table: of all connections of the server, and what they share.
         arrival: from the listener.
     """
 
@@ -70,7 +70,7 @@ class Connection(RequestHandler):
         "_gauge",
         "_host",
         "_is_cut",
-        "_house",
+        "_table",
         "_is_deaf",
         "_is_half_closed",
         "_is_last",
@@ -84,12 +84,12 @@ class Connection(RequestHandler):
         "_since",
     )
 
-    def __init__(self, house: House, arrival: Arrival) -> None:
-        limits = house.limits
+    def __init__(self, table: ConnectionTable, arrival: Arrival) -> None:
+        limits = table.limits
         super().__init__(
-            cast(Any, house),
-            loop=house.loop,
-            keepalive_timeout=0,  # the house looks after time
+            cast(Any, table),
+            loop=table.loop,
+            keepalive_timeout=0,  # the table looks after time
             tcp_keepalive=False,  # the listener has set that
             access_log=cast(Any, None),
             max_line_size=limits.max_target_bytes,
@@ -103,7 +103,7 @@ class Connection(RequestHandler):
         self.sending: asyncio.Future[None] | None = None
         self.receiving: asyncio.Future[None] | None = None
         self._since = self._loop.time()
-        self._house = house
+        self._table = table
         self._arrival: Arrival | None = arrival
         self._peer = arrival.peer_address
         self._host = arrival.host
@@ -121,11 +121,11 @@ class Connection(RequestHandler):
         super(RequestHandler, self).connection_made(transport)
         sock = transport.get_extra_info("socket")
         if sock is not None:
-            bear_silence(sock, self._house.limits.stall + 1)  # a second later than the house
+            bear_silence(sock, self._table.limits.stall + 1)  # a second later than the table
         if transport.get_extra_info("sslcontext") is not None:
             # asyncio and uvloop let 512 KiB wait over TLS, and copy them twice more on their way.
             cast(asyncio.Transport, transport).set_write_buffer_limits(high=_UNSENT_BYTES)
-        self._is_surplus = not self._house.admit(self, self._host)
+        self._is_surplus = not self._table.admit(self, self._host)
         self.task = self._loop.create_task(self.start())
 
     def connection_lost(self, exc: BaseException | None) -> None:
@@ -146,7 +146,7 @@ class Connection(RequestHandler):
                 waiter.set_result(None)
         self._is_last = True
         if self._is_over:
-            self._house.forget(self)
+            self._table.forget(self)
 
     def data_received(self, data: bytes) -> None:
         """Feeds the parser, and judges what a header takes."""
@@ -157,7 +157,7 @@ class Connection(RequestHandler):
             messages, is_connect = feed(self._parser, data)
         except HttpProcessingError as error:
             begun = b"" if was_body else self._gauge.first_bytes(data)
-            self._take_last(refusal_of_parser(error, begun, self._house.limits))
+            self._take_last(refusal_of_parser(error, begun, self._table.limits))
             return
         if messages:
             self._take(self._judged(messages, len(data)))
@@ -177,7 +177,7 @@ class Connection(RequestHandler):
             self._latest.set_exception(ConnectionResetError("the body was cut off"))
         return self.transport.get_extra_info("sslcontext") is None
 
-    # What the house calls
+    # What the table calls
 
     def check(self, now: float) -> None:
         """Ends what takes too long.
@@ -185,7 +185,7 @@ class Connection(RequestHandler):
         Args:
             now: the loop's time.
         """
-        passed, limits = now - self._since, self._house.limits
+        passed, limits = now - self._since, self._table.limits
         if self.phase == IDLE and passed >= (limits.header if self._is_surplus else limits.idle):
             self.leave()
         elif self.phase == HEADER and passed >= limits.header:
@@ -216,12 +216,12 @@ class Connection(RequestHandler):
     @property
     def limits(self) -> HttpLimits:
         """In force for this connection."""
-        return self._house.limits
+        return self._table.limits
 
     @property
     def buffers(self) -> Buffers:
         """Into which large bodies are received."""
-        return self._house.buffers
+        return self._table.buffers
 
     def moved(self) -> None:
         """The peer has taken something that was not written through the transport."""
@@ -241,7 +241,7 @@ class Connection(RequestHandler):
         if self._parser is None:
             return  # the connection is lost
         if is_whole:
-            self._parser = new_parser(self, self._loop, self._house.limits, self._max_msg_queue_size)
+            self._parser = new_parser(self, self._loop, self._table.limits, self._max_msg_queue_size)
             self._latest.feed_eof()
         else:
             self._is_last = True
@@ -252,7 +252,7 @@ class Connection(RequestHandler):
         hears_more = not self._is_half_closed and not self._is_deaf
         if self._is_last or request.method == "CONNECT" or not (hears_more or self._queue):
             return True
-        return not request.can_be_followed(self._house.limits.max_rest_bytes)
+        return not request.can_be_followed(self._table.limits.max_rest_bytes)
 
     # Taking requests in
 
@@ -263,7 +263,7 @@ class Connection(RequestHandler):
             place = self._gauge.too_large_of(message for message, _ in messages)
             if place is not None:
                 self._is_deaf = True
-                judged[place:] = [(header_too_large(self._house.limits), EMPTY_PAYLOAD)]
+                judged[place:] = [(header_too_large(self._table.limits), EMPTY_PAYLOAD)]
         return judged
 
     def _judge_part(self, data: bytes) -> None:
@@ -271,14 +271,14 @@ class Connection(RequestHandler):
         if self.phase == IDLE and self._gauge.has_begun:
             self.phase, self._since = HEADER, self._loop.time()
         if self._gauge.is_too_large:
-            self._take_last(header_too_large(self._house.limits))
+            self._take_last(header_too_large(self._table.limits))
 
     def _take(self, messages: list[_Message]) -> None:
         self._latest = messages[-1][1]
         self._queue.extend(messages)
         if self.phase < BUSY:
             self.phase = BUSY
-            self._house.works(self)
+            self._table.works(self)
             if self._waiter is not None and not self._waiter.done():
                 self._waiter.set_result(None)
         if not self._buffer_paused and len(self._queue) >= self._max_msg_queue_size:
@@ -314,7 +314,7 @@ class Connection(RequestHandler):
             self.phase = HEADER if self._gauge.has_begun else IDLE
             self._since = self._loop.time()
             if not self._is_surplus:
-                self._house.rests(self)
+                self._table.rests(self)
             self._waiter = self._loop.create_future()
             try:
                 await self._waiter
@@ -323,7 +323,7 @@ class Connection(RequestHandler):
         return bool(self._queue)
 
     async def _exchange(self, message: RawRequestMessage | Refusal, body: StreamReader) -> bool:
-        """Answers one request and tells the house of it. Returns whether the connection can carry another."""
+        """Answers one request and tells the table of it. Returns whether the connection can carry another."""
         if not isinstance(message, Refusal) and message.version not in (HttpVersion10, HttpVersion11):
             message = Refusal(505, "this server speaks HTTP/1.1 and HTTP/1.0")  # aiohttp would answer as HTTP/2.0
         head, refusal = (unreadable(), message) if isinstance(message, Refusal) else (message, self._crowded())
@@ -334,18 +334,18 @@ class Connection(RequestHandler):
             if refusal is not None:
                 outcome = await refuse(request, refusal)
             else:
-                outcome = await answer(request, self._house.site, self._house.faults)
+                outcome = await answer(request, self._table.site, self._table.faults)
         finally:
-            if self._house.heard is not None:
-                self._house.heard(exchange_of(self._peer, request, outcome.status, monotonic() - began))
+            if self._table.heard is not None:
+                self._table.heard(exchange_of(self._peer, request, outcome.status, monotonic() - began))
         return await self._settle(outcome, body)
 
     def _crowded(self) -> Refusal | None:
         """What a connection beyond the limit is told, unless others have left meanwhile."""
-        if not self._is_surplus or not self._house.is_full:
+        if not self._is_surplus or not self._table.is_full:
             return None
         self._is_last = True
-        return too_many_connections(self._house.limits)
+        return too_many_connections(self._table.limits)
 
     async def _settle(self, outcome: Outcome, body: StreamReader) -> bool:
         """What is left of a request once it is answered: its unread body, and the connection."""
@@ -361,7 +361,7 @@ class Connection(RequestHandler):
     async def _read_away(self, body: StreamReader) -> bool:
         """Reads the small rest of a body, so that the next request is found behind it."""
         try:
-            async with asyncio.timeout(self._house.limits.linger):
+            async with asyncio.timeout(self._table.limits.linger):
                 while not body.is_eof():
                     await body.readany()
         except (TimeoutError, ConnectionError, Refusal, web.RequestPayloadError):
@@ -391,7 +391,7 @@ class Connection(RequestHandler):
         self.phase, self._is_deaf, self._is_over = CLOSING, True, True
         self._queue.clear()
         if self.transport is None:
-            self._house.forget(self)
+            self._table.forget(self)
         elif not self._is_cut:
             self.transport.close()
 

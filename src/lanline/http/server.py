@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Self
 from lanline.address import Address
 from lanline.http.answering import Site
 from lanline.http.connection import Connection
+from lanline.http.connectiontable import ConnectionTable
 from lanline.http.exchange import Heard
-from lanline.http.house import House
 from lanline.http.limits import WEB, HttpLimits
 from lanline.transport import registry
 from lanline.transport.base import Arrival, Listener
@@ -48,7 +48,7 @@ class HttpServer:
         self._tls = tls
         self._limits = limits
         self._heard = heard
-        self._house: House | None = None
+        self._table: ConnectionTable | None = None
         self._listeners: list[Listener] = []
 
     @property
@@ -59,7 +59,7 @@ class HttpServer:
     @property
     def connections(self) -> list[Connection]:
         """Everyone connected now."""
-        return [] if self._house is None else self._house.connections
+        return [] if self._table is None else self._table.connections
 
     async def __aenter__(self) -> Self:
         """Listens at every address.
@@ -69,10 +69,10 @@ class HttpServer:
             UsageError: one is not to be served, or TLS is senseless for it.
         """
         most = self._limits.most_connections(descriptors())
-        house = self._house = House(self._site, self._limits, most, self._heard)
+        table = self._table = ConnectionTable(self._site, self._limits, most, self._heard)
 
         def connection(arrival: Arrival) -> Connection:
-            return Connection(house, arrival)
+            return Connection(table, arrival)
 
         try:
             for wanted in self._wanted:
@@ -100,9 +100,9 @@ class HttpServer:
         """
         for listener in self._listeners:
             listener.stop_accepting()
-        if self._house is not None:
-            await self._house.close(self._limits.drain if drain is None else drain)
-            self._house = None
+        if self._table is not None:
+            await self._table.close(self._limits.drain if drain is None else drain)
+            self._table = None
         for listener in self._listeners:
             await listener.close()
 

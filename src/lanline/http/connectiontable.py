@@ -1,4 +1,4 @@
-"""What the connections of one server share: the site, the limits, and who of them is idle or too slow.
+"""The table of all connections of one server, what they share (the site, the limits), and who is idle or too slow.
 
 One timer looks at all of them, a few times per shortest limit: a timer for each would be armed and cancelled with every
 request. It ends nothing by itself; each connection judges itself in `check`.
@@ -24,8 +24,8 @@ _LONGEST_PERIOD: Final = 1.0
 _LOOKS_PER_LIMIT: Final = 4
 
 
-class House:
-    """The connections of one server.
+class ConnectionTable:
+    """All connections of one server, and what they share.
 
     Args:
         site: answers requests.
@@ -157,4 +157,4 @@ class House:
             connection.check(now)
 
     def __repr__(self) -> str:
-        return f"<House {len(self._open)} connections, {len(self._idle)} idle, limit {self._most}>"
+        return f"<ConnectionTable {len(self._open)} connections, {len(self._idle)} idle, limit {self._most}>"
