@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -106,6 +107,23 @@ def test_where_nothing_is_there_is_no_upload_and_what_is_no_journal_is_void(fold
     journal.write_bytes(journal.read_bytes().replace(b"file.bin", b"evil.bin"))
     with pytest.raises(JournalVoid):
         load_upload(folder, (), upload.token)
+
+
+def test_a_part_file_is_not_read_to_see_that_it_is_no_journal(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    with folder.draft(()) as part:
+        part.cut(64 << 20)
+        read: list[int] = []
+        pread = os.pread
+
+        def watched(fd: int, size: int, offset: int) -> bytes:
+            data = pread(fd, size, offset)
+            read.append(len(data))
+            return data
+
+        monkeypatch.setattr(os, "pread", watched)
+        with pytest.raises(JournalVoid):
+            load_upload(folder, (), part.name.removeprefix(DRAFT_PREFIX))
+        assert sum(read) < 100
 
 
 def test_removing_leaves_nothing_and_may_be_done_twice(folder: Folder, tmp_path: Path) -> None:

@@ -27,6 +27,9 @@ from lanline.services.share.digests import ALGORITHMS
 
 VERSION: Final = 1
 
+FIRST_BYTES: Final = b'{"lanline":"upload",'
+"""Every journal begins so: what does not need not be read."""
+
 _CHECK_BYTES: Final = 8
 """Against accidents, not against somebody who may write into the folder: he could write the file as well."""
 

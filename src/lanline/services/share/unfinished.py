@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final, Self
 from lanline.beneath.names import DRAFT_PREFIX
 from lanline.errors import FileError, FileMissing, LeadsOutside, NameRefused, NotAFile, ParentMissing
 from lanline.services.share.digests import Hasher
-from lanline.services.share.journal import Journal, Mark, Plan, line_of, read_journal
+from lanline.services.share.journal import FIRST_BYTES, Journal, Mark, Plan, line_of, read_journal
 
 if TYPE_CHECKING:
     from lanline.beneath import Draft, Folder, Names
@@ -211,7 +211,8 @@ def load_upload(folder: Folder, place: Names, token: str) -> Unfinished | None:
         return None
     try:
         status = os.fstat(journal_file.fd)
-        journal = read_journal(_all_of(journal_file)) if status.st_size <= _MAX_JOURNAL_BYTES else None
+        is_one = os.pread(journal_file.fd, len(FIRST_BYTES), 0) == FIRST_BYTES and status.st_size <= _MAX_JOURNAL_BYTES
+        journal = read_journal(_all_of(journal_file)) if is_one else None
     finally:
         journal_file.close()
     if journal is None:
