@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.services.share.serving import served
@@ -29,12 +30,12 @@ def test_what_is_there_is_found_and_what_is_hidden_is_not(tmp_path: Path) -> Non
 def test_whatever_changes_a_file_keeps_to_the_same_conditions(tmp_path: Path, method: str) -> None:
     (tmp_path / "file").write_bytes(b"hello")
     etag = etag_of((tmp_path / "file").stat())
-    more = {"Upload_Complete": "?1"} if method == "POST" else {}
+    more: dict[str, Any] = {"Upload_Complete": "?1"} if method == "POST" else {}
     with served(tmp_path, may=_MAY) as share:
         (tmp_path / "file").write_bytes(b"other content")
         long_ago = "Thu, 01 Jan 1970 00:00:01 GMT"
-        for fields in ({"If_Match": etag}, {"If_None_Match": "*"}, {"If_Unmodified_Since": long_ago}):
-            assert share.ask(method, "/file", **fields, **more).status == 412
+        for name, value in (("If-Match", etag), ("If-None-Match", "*"), ("If-Unmodified-Since", long_ago)):
+            assert share.ask(method, "/file", None, {name: value}, **more).status == 412
         assert (tmp_path / "file").read_bytes() == b"other content"
         now = etag_of((tmp_path / "file").stat())
         assert share.ask(method, "/file", If_Match=now, **more).status == 204
