@@ -119,7 +119,7 @@ def test_what_is_refused_is_not_sent(folder: Path, cwd: Path, seed: int) -> None
     words = (*wait, "-T", "large", "-o", "said", "-w", "%{http_code} %{size_upload}")
     with shared(folder, "--upload", "--max-upload", "1M") as share:
         assert _curl(cwd, *words, f"{share.url}large") == "413 0"
-        assert "1048576 bytes" in (cwd / "said").read_text()
+        assert "1.0 MiB" in (cwd / "said").read_text()
     with shared(folder) as share:
         assert _curl(cwd, *words, f"{share.url}large") == "405 0"
     with shared(folder, "--upload", "--insecure", LANLINE_SHARE_PASSWORD=SECRET) as share:
