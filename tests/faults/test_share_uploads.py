@@ -16,8 +16,8 @@ from tests.faults.test_full_disk import full_disk
 from tests.services.share.serving import PATIENCE, Served, served
 from tests.ui.served import spawned
 
-from lanline.services.share.fields import bytes_field
 from lanline.services.share.shared import Permissions
+from lanline.services.share.uploads.fields import bytes_field
 
 _MIB = 1 << 20
 

@@ -86,7 +86,13 @@ class Folder:
         self._path = os.path.abspath(path)
         here = os.path.join(os.path.realpath(path), "")
         kept = (os.path.realpath(each) for each in without)
-        self._without = tuple(each for each in kept if not here.startswith(os.path.join(each, "")))
+        self._without = tuple(
+            each
+            for each in kept
+            if not here.startswith(os.path.join(each, ""))
+            # What lies outside needs no look at each file where links stay inside anyway.
+            and (follows_links or each.startswith(here))
+        )
         self._links = Links.ALL if follows_links else Links.INSIDE
         try:
             self._way = way(self._path)

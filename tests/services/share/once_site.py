@@ -14,8 +14,8 @@ from typing import Self
 from lanline.address import Address
 from lanline.beneath import Folder
 from lanline.http.server import HttpServer
+from lanline.services.share.answers.once import Once
 from lanline.services.share.assembly import site_of
-from lanline.services.share.once import Once
 from lanline.services.share.shared import Permissions, Shared
 
 

@@ -25,7 +25,7 @@ from tests.ui.recording import Recording
 from tests.ui.served import Served, spawned
 from tests.ui.terminal import environment
 
-from lanline.services.share.accesslog import AccessLog
+from lanline.services.share.owner.accesslog import AccessLog
 from lanline.services.share.sharing import _logged
 
 SECONDS = 60.0

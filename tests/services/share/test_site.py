@@ -12,7 +12,7 @@ from aiohttp import web
 from tests.services.share.sharing import ALL, READING, Served, sharing
 
 from lanline.http.refusal import Refusal
-from lanline.services.share.mediatypes import SANDBOX
+from lanline.services.share.answers.mediatypes import SANDBOX
 from lanline.services.share.shared import Permissions, Shared
 from lanline.services.share.target import Target
 

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from lanline.http.hosts import HostGuard
+from lanline.services.share.answers.assets import assets_in, page_files, shell_in
+from lanline.services.share.answers.folders import Folders
+from lanline.services.share.answers.removal import remove
 from lanline.services.share.archives.answer import Archives
-from lanline.services.share.assets import assets_in, page_files, shell_in
-from lanline.services.share.folders import Folders
-from lanline.services.share.removal import remove
-from lanline.services.share.resumable import NAME
 from lanline.services.share.site import Answers, Guard, Site
-from lanline.services.share.uploads import Uploads
+from lanline.services.share.uploads.assembly import Uploads
+from lanline.services.share.uploads.resumable import NAME
 
 if TYPE_CHECKING:
     from lanline.services.share.shared import Shared

@@ -25,17 +25,17 @@ from lanline.http.password import PasswordGuard
 from lanline.http.server import HttpServer
 from lanline.room.descriptors import raise_descriptor_limit
 from lanline.room.stopsignals import CUT_OFF, StopSignals
-from lanline.services.share.accesslog import AccessLog, tell
-from lanline.services.share.addresses import choose
-from lanline.services.share.announcement import Announcement, Served
+from lanline.services.share.answers.once import Once
+from lanline.services.share.answers.stdin import Drained, PipeSource, source_of
 from lanline.services.share.assembly import site_of
-from lanline.services.share.given import STDIN, Given, check_contents, check_writable, look_at
-from lanline.services.share.once import Once
-from lanline.services.share.ports import FIRST, Taken, take
-from lanline.services.share.secretword import password_for
+from lanline.services.share.owner.accesslog import AccessLog, tell
+from lanline.services.share.owner.addresses import choose
+from lanline.services.share.owner.announcement import Announcement, Served
+from lanline.services.share.owner.given import STDIN, Given, check_contents, check_writable, look_at
+from lanline.services.share.owner.ports import FIRST, Taken, take
+from lanline.services.share.owner.secretword import password_for
 from lanline.services.share.shared import Permissions, Shared
-from lanline.services.share.stdin import Drained, PipeSource, source_of
-from lanline.services.share.uploads import Uploads
+from lanline.services.share.uploads.assembly import Uploads
 from lanline.sizes import show_size
 from lanline.translation import _
 from lanline.transport.interfaces import interfaces, outward_interface
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 
     from lanline.console import Console
     from lanline.room.paths import StateFolder
-    from lanline.services.share.order import Order
+    from lanline.services.share.owner.order import Order
     from lanline.services.share.site import Guard
     from lanline.services.share.target import Target
 
@@ -119,7 +119,7 @@ def _identity(order: Order, folder: StateFolder, hosts: list[str]) -> tuple[ssl.
         return None, "", ""
     from pathlib import Path
 
-    from lanline.services.share.certificate import fingerprint_in, https_context, own_identity
+    from lanline.services.share.owner.certificate import fingerprint_in, https_context, own_identity
 
     if order.tls_cert is not None and order.tls_key is not None:
         file = Path(order.tls_cert)

@@ -34,12 +34,12 @@ from lanline.errors import FileError, FileMissing, FolderGone
 from lanline.http.files import answer_file
 from lanline.http.hosts import HostGuard
 from lanline.http.refusal import Refusal, refusal_of
-from lanline.services.share.appending import limits_of_uploads
-from lanline.services.share.disposition import disposition_of
-from lanline.services.share.mediatypes import headers_of, media_type_of
+from lanline.services.share.answers.disposition import disposition_of
+from lanline.services.share.answers.mediatypes import headers_of, media_type_of
 from lanline.services.share.methods import Kind, allowed, why_not
 from lanline.services.share.shared import RESERVED, Shared
 from lanline.services.share.target import Target, query_of, target_of, url_of
+from lanline.services.share.uploads.appending import limits_of_uploads
 
 Answer: TypeAlias = Callable[[web.BaseRequest, Target, Shared], Awaitable[web.StreamResponse]]
 """Who answers requests of one method for one kind of thing; see above."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from lanline.arguments import WordParser, number, typed
 from lanline.errors import UsageError
-from lanline.services.share.order import Order
+from lanline.services.share.owner.order import Order
 from lanline.sizes import parse_size
 from lanline.translation import _
 

@@ -23,11 +23,11 @@ from aiohttp import web
 from lanline.http.body import body_of
 from lanline.http.refusal import Refusal
 from lanline.limits import MiB
+from lanline.services.share.answers.disposition import disposition_of
 from lanline.services.share.archives.contents import Contents, shown_name
 from lanline.services.share.archives.offloop import OffLoop
 from lanline.services.share.archives.tars import tar_blocks
 from lanline.services.share.archives.zips import zip_blocks
-from lanline.services.share.disposition import disposition_of
 
 if TYPE_CHECKING:
     from lanline.services.share.shared import Shared

@@ -1,0 +1,1 @@
+"""Tests of what the owner says and is told."""
