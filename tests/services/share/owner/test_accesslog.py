@@ -26,6 +26,18 @@ def test_a_line_says_who_what_how_much_and_how_long() -> None:
     assert " [fd00::2] " in text_of(GET._replace(peer="tcp://[fd00::2]:4"), NOON)
 
 
+def test_an_arrow_points_to_where_the_content_went() -> None:
+    for method, received, sent, shown in (
+        ("PUT", 5, 250, "<-      5 B"),
+        ("PATCH", 1, 250, "<-      1 B"),
+        ("POST", 30, 250, "<-     30 B"),
+        ("PUT", 0, 250, "->    250 B"),
+        ("GET", 500, 250, "->    250 B"),
+    ):
+        line = text_of(GET._replace(method=method, received_bytes=received, sent_bytes=sent), NOON)
+        assert f" 200 {shown} " in line, method
+
+
 def test_a_program_gets_one_object_a_line() -> None:
     document = json.loads(json_of(GET._replace(user="anna"), NOON))
     assert document == {

@@ -42,6 +42,8 @@ _MAX_TARGET: Final = 400
 _MAX_NAME: Final = 100
 _MAX_SAID: Final = 320
 """Characters of a line of a note: as JSON never more than `_WRITE_BYTES`."""
+_BRINGS_NOTHING: Final = ("GET", "HEAD", "OPTIONS", "DELETE")
+"""Methods whose bodies mean nothing (RFC 9110, section 9.3)."""
 _BAD_BYTES: Final = re.compile("[\ud800-\udfff]")
 """How bytes that are no UTF-8 stand in a text. As JSON each would be half a pair, which strict readers refuse."""
 _USER_IN_TARGET: Final = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*://)[^/?#]*@")
@@ -153,11 +155,12 @@ def text_of(exchange: Exchange, now_ns: int) -> str:
     moment = time.strftime("%H:%M:%S", time.localtime(now_ns // 1_000_000_000))
     host = _host(exchange.peer)
     who = f"{_cut(exchange.user, _MAX_NAME)}@{host}" if exchange.user else host
-    size = show_size(max(exchange.sent_bytes, exchange.received_bytes))
-    arrow = "<-" if exchange.received_bytes > exchange.sent_bytes else "->"
+    # What came is the matter of a request that brings something, however long the answer that thanks for it.
+    has_come = exchange.received_bytes > 0 and exchange.method not in _BRINGS_NOTHING
+    arrow, size = ("<-", exchange.received_bytes) if has_come else ("->", exchange.sent_bytes)
     program = _cut(exchange.user_agent, _MAX_NAME)
     line = (
-        f"{moment} {who:<15} {exchange.method[:16]:<4} {exchange.status} {arrow} {size:>8} {exchange.seconds:6.2f} s"
+        f"{moment} {who:<15} {exchange.method[:16]:<4} {exchange.status} {arrow} {show_size(size):>8} {exchange.seconds:6.2f} s"
         f"  {_target(exchange)}"
     )
     return clean(f"{line}  ({program})" if program else line)
