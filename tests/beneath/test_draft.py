@@ -68,7 +68,7 @@ def test_a_name_that_is_taken_is_not_replaced_and_another_can_be_given(folder: F
     with folder.draft() as draft:
         draft.write(b"new", 0)
         for name in ("file", "folder", "dangling"):
-            with pytest.raises(TakenAlready, match=f"{name} is there already"):
+            with pytest.raises(TakenAlready, match=f"there is {name} already"):
                 draft.commit(name)
         assert draft.commit("file 2") is False
     assert (shared / "file").read_bytes() == b"old"

@@ -54,7 +54,7 @@ def test_an_old_folder_with_such_a_name_can_be_written_into(folder: Folder, shar
 def test_files_and_empty_folders_are_removed(folder: Folder, shared: Path) -> None:
     (shared / "a").mkdir()
     (shared / "a" / "file").write_bytes(b"x")
-    with pytest.raises(NotEmpty, match="a is a folder that is not empty"):
+    with pytest.raises(NotEmpty, match="the folder a is not empty"):
         folder.remove(("a",))
     folder.remove(("a", "file"))
     folder.remove(("a",))

@@ -151,4 +151,20 @@ def _decoded_loosely(data: bytes) -> list[int]:
 def test_a_path_for_people_is_joined_and_never_empty() -> None:
     assert as_text(("a", "b")) == "a/b"
     assert as_text(()) == "."
-    assert as_text(("caf\udce9", "b")) == "caf\\udce9/b"
+    assert as_text(("caf\udce9", "b")) == "caf\ufffd/b"
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("..", '".."'),
+        ("", '""'),
+        ("\udcc0\udcaf", '"\ufffd\ufffd"'),
+        ("it's\n", '"it\'s\\n"'),
+        ("a\u202eb|", '"a\\u202eb|"'),
+    ],
+)
+def test_a_refused_name_is_shown_as_people_write_it_and_harmless(name: str, shown: str) -> None:
+    with pytest.raises(NameRefused) as refused:
+        check_name(name, is_new=True)
+    assert str(refused.value).startswith(f"the name {shown} is refused: ")

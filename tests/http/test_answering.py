@@ -54,7 +54,7 @@ def test_a_refusal_with_500_is_told_to_the_owner_with_its_cause(caplog: pytest.L
 
         async with serving(site) as server, connected(server) as raw:
             answer = await raw.ask(request("/x%1b"))
-            assert (answer.status, answer.body) == (500, b"the system failed\n")
+            assert (answer.status, answer.body) == (500, b"The system failed.\n")
 
     with caplog.at_level(logging.ERROR, logger="lanline.http"):
         asyncio.run(main())

@@ -59,7 +59,7 @@ def test_no_sentence_repeats_what_was_sent(sent: bytes) -> None:
     said = refusal_of_parser(BadHttpMessage(repr(sent)), sent, WEB)
     assert said.status in (400, 431)
     assert said.sentence in (
-        "the request is malformed",
-        "a request of HTTP/1.1 needs a Host field",
-        "a field that may stand once stands twice",
+        "The request is malformed.",
+        "A request of HTTP/1.1 needs a Host field.",
+        "A field that may stand once stands twice.",
     )

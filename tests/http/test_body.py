@@ -86,7 +86,7 @@ def test_a_body_over_its_limit_is_refused_before_its_first_byte(run: Run) -> Non
         async with serving() as server, connected(server) as raw:
             await raw.send(request("/?limit=4", "Content-Length: 5", method="PUT"))
             answer = await raw.answer()
-            assert (answer.status, answer.body) == (413, b"a body may have 4 B here at most\n")
+            assert (answer.status, answer.body) == (413, b"A body may have 4 B here at most.\n")
 
     run(main())
 
@@ -163,7 +163,7 @@ def test_a_body_that_is_cut_off_is_refused_with_what_came(run: Run) -> None:
             raw.writer.write_eof()
             answer = await raw.answer()
             assert answer.status == 400
-            assert answer.body == b"the body was cut off: 4 bytes of 10 bytes came\n"
+            assert answer.body == b"The body was cut off: 4 bytes of 10 bytes came.\n"
 
     run(main())
     assert [(one.status, one.received_bytes) for one in heard] == [(400, 4)]

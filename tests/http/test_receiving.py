@@ -111,7 +111,7 @@ def test_a_body_that_is_cut_off_is_refused_with_what_came(run: Run) -> None:
         async with half_sent(Taker()) as (_, raw):
             raw.writer.write_eof()
             answer = await raw.answer()
-            words = f"the body was cut off: {len(LARGE) // 2} bytes of {len(LARGE)} bytes came\n"
+            words = f"The body was cut off: {len(LARGE) // 2} bytes of {len(LARGE)} bytes came.\n"
             assert (answer.status, answer.body.decode()) == (400, words)
             assert await raw.rest() == b""
 

@@ -30,7 +30,7 @@ from tests.http.raw import connected, request, serving
 )
 def test_every_error_of_a_folder_has_its_status(kind: str, status: int) -> None:
     refusal = refusal_of(getattr(errors, kind)("one sentence"))
-    assert (refusal.status, refusal.sentence) == (status, "one sentence")
+    assert (refusal.status, refusal.sentence) == (status, "One sentence.")
 
 
 def test_every_kind_of_file_error_is_known() -> None:
@@ -77,14 +77,14 @@ def test_a_refusal_is_a_line_of_text_or_a_problem_in_json() -> None:
 
         async with serving(site) as server, connected(server) as raw:  # type: ignore[arg-type]  # it only refuses
             text = await raw.ask(request("/"))
-            assert (text.status, text.body.decode()) == (413, "too much of it: ü\n")
+            assert (text.status, text.body.decode()) == (413, "Too much of it: ü.\n")
             assert text.fields["content-type"] == "text/plain; charset=utf-8"
             problem = await raw.ask(request("/", "Accept: application/json"))
             assert problem.fields["content-type"] == "application/problem+json"
             assert json.loads(problem.body) == {
                 "title": "Content Too Large",
                 "status": 413,
-                "detail": "too much of it: ü",
+                "detail": "Too much of it: ü.",
             }
             for answer in (text, problem):
                 assert answer.fields["x-more"] == "yes"
@@ -92,6 +92,15 @@ def test_a_refusal_is_a_line_of_text_or_a_problem_in_json() -> None:
                 assert answer.fields["cache-control"] == "no-store"
 
     asyncio.run(main())
+
+
+def test_every_sentence_has_its_capital_and_its_full_stop_once() -> None:
+    for said, shown in (
+        ("there is nothing by this name", "There is nothing by this name."),
+        ("There is nothing at this address.", "There is nothing at this address."),
+        ("1 byte lacks", "1 byte lacks."),
+    ):
+        assert Refusal(404, said).sentence == shown
 
 
 def test_a_status_without_a_phrase_is_called_by_its_number() -> None:

@@ -155,7 +155,7 @@ class Draft:
         if stat.S_ISDIR(found.st_mode):
             raise TakenAlready(f"there is a folder {as_text((name,))}, and no folder is replaced")
         if not (stat.S_ISREG(found.st_mode) or stat.S_ISLNK(found.st_mode)):
-            raise NotAFile(f"{as_text((name,))} is neither a file nor a folder")
+            raise NotAFile(f"what is called {as_text((name,))} is neither a file nor a folder")
         return found
 
     def discard(self) -> None:

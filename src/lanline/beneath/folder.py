@@ -124,7 +124,7 @@ class Folder:
             raise self._gone()
 
     def _gone(self) -> FolderGone:
-        return FolderGone(f"{self._path} is no longer the folder it was")
+        return FolderGone(f"what is at {self._path} is no longer the folder it was")
 
     def open(self, names: Names) -> Opened:
         """Opens a file or a folder for reading. The caller closes it.
@@ -143,7 +143,7 @@ class Folder:
             raise file_error(error, names) from error
         if not stat.S_ISREG(mode := opened.status.st_mode) and not stat.S_ISDIR(mode):
             opened.close()
-            raise NotAFile(f"{as_text(names)} is neither a file nor a folder")
+            raise NotAFile(f"what is called {as_text(names)} is neither a file nor a folder")
         return opened
 
     def _opened(self, names: Names) -> Opened:
@@ -188,7 +188,7 @@ class Folder:
         opened = self.open(names)
         if not opened.is_folder:
             opened.close()
-            raise NotAFile(f"{as_text(names)} is not a folder")
+            raise NotAFile(f"what is called {as_text(names)} is not a folder")
         return opened
 
     def _entry(self, names: Names, each: os.DirEntry[str]) -> Entry | None:
@@ -263,7 +263,7 @@ class Folder:
             return self._way.place(names)
         except OSError as error:
             if error.errno == errno.ELOOP:
-                text = "{name} is reached by a link, and nothing is written through links"
+                text = "the path {name} goes by a link, and nothing is written through links"
                 raise LeadsOutside(text.format(name=as_text(names))) from error
             if error.errno in (errno.ENOENT, errno.ENOTDIR):
                 raise ParentMissing(f"there is no folder {as_text(names)}") from error
@@ -274,7 +274,7 @@ class Folder:
         now = self._place(names)
         try:
             if not os.path.samestat(now.status(), place.status()):
-                raise ParentMissing(f"{as_text(names)} is no longer the folder it was")
+                raise ParentMissing(f"what is at {as_text(names)} is no longer the folder it was")
         finally:
             now.close()
 
@@ -291,7 +291,7 @@ class Folder:
             NameRefused, FolderGone, LeadsOutside, NoAccess, DiskFull: as their names say.
         """
         if not names:
-            raise TakenAlready(f"{as_text(names)} is there already")
+            raise TakenAlready(f"there is {as_text(names)} already")
         for depth in range(1 if makes_parents else len(names), len(names) + 1):
             try:
                 self._make_one(names[:depth])

@@ -18,6 +18,7 @@ import re
 import sys
 from typing import Final, TypeAlias
 
+from lanline.clean import clean
 from lanline.errors import NameRefused
 
 Names: TypeAlias = tuple[str, ...]
@@ -35,6 +36,7 @@ _PLAIN: Final = re.compile(r"[^./\\\x00\ud800-\udfff][^/\\\x00\ud800-\udfff]{0,6
 """Names that need no closer look for reading: 63 characters are at most 252 bytes."""
 
 _OVERLONG: Final = re.compile(rb"[\xc0\xc1][\x80-\xbf]|\xe0[\x80-\x9f]|\xf0[\x80-\x8f]|\xf8[\x80-\x87]|\xfc[\x80-\x83]")
+_NO_UTF8: Final = re.compile("[\ud800-\udfff]")
 _UNPORTABLE: Final = re.compile(r'[<>:"|?*]')
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _DEVICE: Final = re.compile(r"(?:CON|PRN|AUX|NUL|CLOCK\$|CONIN\$|CONOUT\$|(?:COM|LPT)[0-9¹²³]) *(?:\..*)?", re.I | re.S)
@@ -57,7 +59,7 @@ def check_name(name: str, *, is_new: bool = False) -> None:
         return
     why = _objection(name) or (_objection_to_new(name) if is_new or _IS_WINDOWS else "")
     if why:
-        raise NameRefused(f"the name {name[:80]!r} is refused: {why}")
+        raise NameRefused(f'the name "{_shown(name[:80])}" is refused: {why}')
 
 
 def _objection(name: str) -> str:
@@ -103,5 +105,9 @@ def is_draft(name: str) -> bool:
 
 def as_text(names: Names) -> str:
     """The names as people write a path, for sentences: `photos/2024`, and `.` for the folder itself."""
-    # A lone surrogate could be written nowhere: it is shown as its number.
-    return "/".join(names).encode("utf-8", "backslashreplace").decode() or os.curdir
+    return _shown("/".join(names)) or os.curdir
+
+
+def _shown(name: str) -> str:
+    """As people write it, made harmless. Bytes that are no UTF-8, which nobody writes, are U+FFFD, as in listings."""
+    return clean(_NO_UTF8.sub("\ufffd", name))

@@ -59,16 +59,17 @@ def file_error(error: OSError, names: Names) -> FileError:
 
 
 def _sentence(kind: type[FileError]) -> str:
+    # None begins with the name: where sentences get a capital, a name must not.
     if kind is FileMissing:
         return "there is no {name}: {reason}"
     if kind is LeadsOutside:
-        return "{name} leads out of the folder by a link"
+        return "the path {name} leads out of the folder by a link"
     if kind is TakenAlready:
-        return "{name} is there already"
+        return "there is {name} already"
     if kind is NotEmpty:
-        return "{name} is a folder that is not empty"
+        return "the folder {name} is not empty"
     if kind is DiskFull:
         return "there is no room for {name}: {reason}"
     if kind is NotAFile:
-        return "{name} is neither a file nor a folder"
-    return "{name}: {reason}"
+        return "what is called {name} is neither a file nor a folder"
+    return "the system refuses {name}: {reason}"

@@ -29,7 +29,7 @@ def tree(
     """See `Folder.walk`."""
     with open_(start) as opened:
         if not opened.is_folder:
-            raise NotAFile(f"{as_text(start)} is not a folder")
+            raise NotAFile(f"what is called {as_text(start)} is not a folder")
         entered = {_identity(opened)}
         waiting = _inside(opened, (), start)
     while waiting:
@@ -40,7 +40,7 @@ def tree(
             with open_((*start, *here)) as opened:
                 if opened.is_folder:
                     if is_link and (not enters_links or _identity(opened) in entered):
-                        raise NotAFile(f"{as_text(here)} is a link to a folder, which is not entered")
+                        raise NotAFile(f"what is called {as_text(here)} is a link to a folder, which is not entered")
                     entered.add(_identity(opened))
                     waiting += _inside(opened, here, (*start, *here))
                 yield here, opened

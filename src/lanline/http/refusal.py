@@ -67,14 +67,15 @@ class Refusal(Exception):
 
     Args:
         status: of HTTP, 300 to 599.
-        sentence: what the person or program reads: one sentence, in English, safe to show.
+        sentence: what the person or program reads: one sentence, in English, safe to show. It gets its capital and its
+            full stop here, so that all are of one style; none begins with a name.
         headers: further header fields of the answer, such as Allow or Retry-After.
     """
 
     def __init__(self, status: int, sentence: str, *, headers: Mapping[str, str] = _NO_HEADERS) -> None:
         super().__init__(f"{status} {sentence}")
         self.status = status
-        self.sentence = sentence
+        self.sentence = _as_sentence(sentence)
         self.headers = headers
 
 
@@ -124,6 +125,10 @@ def title_of(status: int) -> str:
         return _TITLES.get(status) or HTTPStatus(status).phrase
     except ValueError:
         return str(status)
+
+
+def _as_sentence(text: str) -> str:
+    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
 
 
 def prefers_json(accept: str) -> bool:
