@@ -83,4 +83,6 @@ def test_a_large_file_that_becomes_shorter_ends_the_archive_in_the_middle(tmp_pa
             came.append(block)  # what came until then is looked at
             os.truncate(root / "a", BLOCK_BYTES)
     with tarfile.open(fileobj=io.BytesIO(b"".join(came))) as read, pytest.raises(tarfile.ReadError):
-        read.extractall(tmp_path / "out", filter="data")
+        file = read.extractfile("s/a")
+        assert file is not None
+        file.read()
