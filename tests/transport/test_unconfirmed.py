@@ -59,6 +59,7 @@ def test_what_nobody_reads_is_not_confirmed_and_what_is_read_is(loop: str) -> No
         with Unconfirmed(transport) as left:
             transport.write(bytes(SIZE))
             assert left.bytes_left() > 0
+            assert left.written_bytes() == SIZE, "what is confirmed, in the kernel or held here"
             await _read(peer, SIZE)
             await asyncio.wait_for(_until_none(left), 30)
             assert left.confirmed_bytes() == SIZE

@@ -59,7 +59,7 @@ async def answer(request: Request, site: Site, faults: QuietLog) -> Outcome:
             _tell_owner(request, refusal, faults)
         return await refuse(request, refusal)
     except ConnectionError:
-        return GONE
+        return _left(request)
     except Exception as error:
         shortage = refusal_of_system(error)
         if shortage is not None:
@@ -85,6 +85,11 @@ async def _deliver(request: Request, response: web.StreamResponse) -> Outcome:
     await response.prepare(request)
     await response.write_eof()
     return Outcome(response.status, is_whole=True, keeps_alive=bool(response.keep_alive))
+
+
+def _left(request: Request) -> Outcome:
+    """The peer has closed: it broke off, unless a site knows better."""
+    return GONE._replace(status=request.answered_status) if request.has_arrived else GONE
 
 
 def _check_framing(request: Request) -> None:

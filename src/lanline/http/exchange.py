@@ -34,7 +34,8 @@ class Exchange(NamedTuple):
     """As sent, percent-encoding included; `-` where none could be read."""
 
     status: int
-    """Of the answer, or 499 (`CUT_OFF`) when the connection ended before all of it was written."""
+    """Of the answer, or 499 (`CUT_OFF`) when the connection ended before all of it was written; where a
+    site waits until all has arrived, before that."""
 
     sent_bytes: int
     """Header and body as given to the system; a peer that leaves may have taken less."""
@@ -70,6 +71,9 @@ class Request(web.BaseRequest):
 
     answered_headers: Mapping[str, str] | None = None
     """Header fields of the answer, from when its header is made; also of one that is cut off later."""
+
+    has_arrived: bool = False
+    """Whether the peer's system has all of the answer, though its connection ended: set by a site that can tell."""
 
     @property
     def expects_continue(self) -> bool:

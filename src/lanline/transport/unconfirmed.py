@@ -61,12 +61,7 @@ class Unconfirmed:
             raise _lost()  # what a transport holds is gone with it
         if not sys.platform.startswith("linux"):
             return self._held
-        import fcntl
-        import termios
-
-        # TIOCOUTQ is the number of SIOCOUTQ.
-        confirmed = self.confirmed_bytes()
-        unsent: int = struct.unpack("i", fcntl.ioctl(self._socket, termios.TIOCOUTQ, b"\0" * 4))[0]
+        confirmed, unsent = self.confirmed_bytes(), self._queued_bytes()
         if unsent and self._transport.is_closing() and confirmed is not None and 0 < self._goal <= confirmed:
             return 0  # what is left is the transport's own: the end of TLS, which a peer that has closed does not take
         if unsent and self._socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == _CLOSED:
@@ -82,6 +77,20 @@ class Unconfirmed:
             return None
         told = self._socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _ACKED_AT + 8)
         return int.from_bytes(told[_ACKED_AT:], sys.byteorder) if len(told) == _ACKED_AT + 8 else None
+
+    def written_bytes(self) -> int | None:
+        """How many bytes will be confirmed once all that was written so far has arrived; None as above. Over TLS
+        without the frames of what the transport still holds."""
+        confirmed = self.confirmed_bytes()
+        return None if confirmed is None else confirmed + self._queued_bytes() + self._transport.get_write_buffer_size()
+
+    def _queued_bytes(self) -> int:
+        import fcntl
+        import termios
+
+        # TIOCOUTQ is the number of SIOCOUTQ.
+        queued: int = struct.unpack("i", fcntl.ioctl(self._socket, termios.TIOCOUTQ, b"\0" * 4))[0]
+        return queued
 
     def close(self) -> None:
         """Lets go of the descriptor."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 import struct
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -25,9 +26,11 @@ class Visitor:
     Args:
         port: of the server at 127.0.0.1.
         host: the visitor's own address.
+        tls: speaks TLS.
     """
 
-    def __init__(self, port: int, host: str = "127.0.0.1") -> None:
+    def __init__(self, port: int, host: str = "127.0.0.1", *, tls: ssl.SSLContext | None = None) -> None:
+        self._tls = tls
         self._port = port
         self._host = host
         self.headers: dict[str, str] = {}
@@ -36,7 +39,7 @@ class Visitor:
 
     async def __aenter__(self) -> Self:
         self._reader, self._writer = await asyncio.open_connection(
-            "127.0.0.1", self._port, local_addr=(self._host, 0), limit=1 << 20
+            "127.0.0.1", self._port, local_addr=(self._host, 0), limit=1 << 20, ssl=self._tls
         )
         return self
 

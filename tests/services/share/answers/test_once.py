@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
+import uvloop
 from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,10 +16,13 @@ from tests.services.share.once_site import Visitor, once_site
 
 from lanline.address import Address
 from lanline.beneath import Folder
+from lanline.http.exchange import Exchange
 from lanline.http.server import HttpServer
+from lanline.room.paths import StateFolder
 from lanline.services.share.answers.delivery import deliver
-from lanline.services.share.answers.once import Once, Parts
+from lanline.services.share.answers.once import Framing, Once, Parts
 from lanline.services.share.assembly import site_of
+from lanline.services.share.owner.certificate import https_context, own_identity
 from lanline.services.share.shared import Permissions, Shared
 
 SIZE = 3_000_000
@@ -182,10 +187,16 @@ def test_parts_of_a_download_count_as_one(tmp_path: Path) -> None:
     _run(tmp_path, test)
 
 
-def test_who_closes_before_that_was_looked_at_has_it_all_the_same(tmp_path: Path) -> None:
+@pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+@pytest.mark.parametrize("is_tls", [False, True])
+def test_who_closes_before_that_was_looked_at_has_it_all_the_same(
+    tmp_path: Path, is_tls: bool, loop: Callable[[], asyncio.AbstractEventLoop]
+) -> None:
     (tmp_path / "build.tar").write_bytes(bytes(SIZE))
+    heard: list[Exchange] = []
 
     async def main() -> None:
+        ours, theirs = _contexts(tmp_path / "state") if is_tls else (None, None)
         with Folder(tmp_path) as held:
             once = Once(("build.tar",))
             only = Shared(held, Permissions(), name="build.tar", only="build.tar")
@@ -195,13 +206,58 @@ def test_who_closes_before_that_was_looked_at_has_it_all_the_same(tmp_path: Path
                 await deliver(request, await inner(request))
                 raise ConnectionResetError("the connection is lost")
 
-            async with HttpServer(once.around(closed_at_once), Address("tcp", "127.0.0.1", 0)) as server:
-                async with Visitor(server.addresses[0].port) as one:
+            site, place = once.around(closed_at_once), Address("tcp", "127.0.0.1", 0)
+            async with HttpServer(site, place, tls=ours, heard=heard.append) as server:
+                async with Visitor(server.addresses[0].port, tls=theirs) as one:
                     assert len(await one.get("/build.tar")) == SIZE
                     assert await asyncio.wait_for(once.taken_by, 60) == "127.0.0.1"
                 await server.close(0)
 
-    asyncio.run(main())
+    with asyncio.Runner(loop_factory=loop) as runner:
+        runner.run(main())
+    assert [one.status for one in heard] == [200], "nobody has broken off"
+
+
+def _contexts(state: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """TLS of a share, and of a visitor who takes it as it is."""
+    identity = own_identity(StateFolder(state), ["localhost"])
+    theirs = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    theirs.check_hostname, theirs.verify_mode = False, ssl.CERT_NONE
+    return https_context(identity.file, identity.file), theirs
+
+
+def test_a_cut_answer_counts_up_to_where_another_connection_had_begun_before(tmp_path: Path) -> None:
+    async def test(once: Once, visitor: Callable[..., Visitor]) -> None:
+        async with visitor() as first, visitor() as second:
+            assert await first.begin("/build.tar") == 200
+            assert await second.when_free("/build.tar", Range=f"bytes={10 * SIZE}-") == 206
+            await first.some(10 * SIZE)
+            assert not once.taken_by.done()
+            first.reset()
+            assert await once.taken_by == "127.0.0.1"
+
+    _run(tmp_path, test, size=60 * SIZE)
+
+
+def test_a_cut_answer_that_did_not_come_to_where_another_had_begun_lacks_what_is_between(tmp_path: Path) -> None:
+    async def test(once: Once, visitor: Callable[..., Visitor]) -> None:
+        async with visitor() as first, visitor() as second:
+            assert await first.begin("/build.tar") == 200
+            await first.some(1000)
+            assert await second.when_free("/build.tar", Range=f"bytes={59 * SIZE}-") == 206
+            first.reset()
+        async with visitor("127.0.0.2") as other:
+            await other.when_begun("/build.tar")
+        assert not once.taken_by.done()
+
+    _run(tmp_path, test, size=60 * SIZE)
+
+
+@given(st.integers(0, 1 << 40), st.sampled_from([0, 22]))
+def test_what_records_carry_is_told_exactly_where_they_are_full(count: int, frame: int) -> None:
+    framing = Framing(frame)
+    assert framing.content_bytes(framing.wire_bytes(count)) == count
+    assert framing.wire_bytes(framing.content_bytes(count)) <= count + frame
 
 
 def test_parts_of_a_file_that_changed_in_between_do_not_make_one(tmp_path: Path) -> None:

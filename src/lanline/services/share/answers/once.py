@@ -7,7 +7,8 @@ It stands around the site. Rules (decision 104):
 - It is taken when that visitor's system has confirmed every byte, in one answer or in ranges: eight connections count
   as one. A file that has changed in between counts anew.
 - Of an answer that was cut nobody here knows how much was kept. The visitor does: who asks for the rest from byte N on
-  has what is before, if his system had confirmed as much.
+  has what is before, if his system had confirmed as much; also where he asked before the cut, over another connection.
+- Over TLS the system counts records, not bytes of the file; how much of it they carry is known to within 0.2 percent.
 - Nobody collects all but the last byte, visitor after visitor: bytes that went out count in all, whole or cut. Another
   visitor may take over while they are no more than half of the file; from then on it is for whoever holds it, and
   others hear 409. So one visitor at most has more than half, and all others together have half at most.
@@ -38,6 +39,10 @@ if TYPE_CHECKING:
 _PART: Final = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 _RETRY_AFTER: Final = 5
 _MOST_CUTS: Final = 256
+_RECORD_BYTES: Final = 16_384
+"""Content of a TLS record at most (RFC 8446, section 5.1)."""
+_TLS_FRAME_BYTES: Final = 22
+"""Around it: 5 bytes of header, 1 of type, 16 of tag (sections 5.2 and 5.3)."""
 
 
 class Once:
@@ -53,6 +58,8 @@ class Once:
         self._claims: set[int] = set()
         """The requests for the file that are under way, by identity."""
         self._parts = Parts()
+        self._begins: list[int] = []
+        """Where the parts began that he asked for."""
         self._cuts: list[tuple[int, int]] = []
         """Where answers that were cut began, and how far they came at most."""
         self._tag = ""
@@ -86,7 +93,8 @@ class Once:
         if _count_ranges(request.headers.get("Range", "")) > 1:
             raise Refusal(416, "This is shared for one download: ask for one range at a time.")
         if visitor != self._holder:
-            self._holder, self._parts, self._cuts = visitor, Parts(), []
+            self._holder = visitor
+            self._forget_parts()
         self._claims.add(id(request))
 
     def around(self, site: Site) -> Site:
@@ -95,7 +103,8 @@ class Once:
         async def watched(request: web.BaseRequest) -> web.StreamResponse:
             try:
                 with Unconfirmed(request.transport) as line:
-                    before, is_whole = line.confirmed_bytes(), False
+                    before, is_whole = line.written_bytes(), False
+                    framing = framing_of(request)
                     try:
                         response = await site(request)
                         if id(request) in self._claims:
@@ -104,7 +113,9 @@ class Once:
                         return response
                     finally:  # a file that fails in the middle has gone out as far as it came, too
                         if not is_whole and id(request) in self._claims:
-                            self._broken_off(request, before, line.confirmed_bytes())
+                            after = line.confirmed_bytes()
+                            arrived = None if before is None or after is None else max(0, after - before)
+                            self._broken_off(request, arrived, framing)
             finally:
                 self._claims.discard(id(request))
 
@@ -120,38 +131,81 @@ class Once:
     def _arrived(self, part: Part) -> None:
         """Notes a part that has arrived, and what this visitor must have had before, for he asked for no more."""
         if part.tag != self._tag:
-            self._parts, self._cuts, self._tag, self._size, self._given_bytes = Parts(), [], part.tag, part.size, 0
+            self._forget_parts()
+            self._tag, self._size, self._given_bytes = part.tag, part.size, 0
         for begin, end in self._cuts:
             if begin <= part.begin <= end:
                 self._parts.add(begin, part.begin)
         self._parts.add(part.begin, part.end)
+        self._begins = [*self._begins, part.begin][-_MOST_CUTS:]
 
-    def _broken_off(self, request: web.BaseRequest, before: int | None, after: int | None) -> None:
-        """Notes an answer that was cut: how far it can have come."""
+    def _broken_off(self, request: web.BaseRequest, arrived: int | None, framing: Framing | None) -> None:
+        """Notes an answer that was cut: how far it can have come.
+
+        Args:
+            request: that was answered.
+            arrived: bytes on the wire that were confirmed of the answer; None where the system does not say.
+            framing: of the wire; None where nobody knows.
+        """
         if not isinstance(request, Request) or request.answered_headers is None:
             return
         part = _part_of(request.answered_status, request.answered_headers)
         if part is None:
             return
-        if before is None or after is None:  # the system does not say: all of it may have come
+        if arrived is None or framing is None:  # all of it may have come
             self._arrived(part._replace(end=part.begin))
             self._given_bytes += part.end - part.begin
             return
-        writer, arrived = request.writer, after - before
-        if writer.length == 0 and arrived >= writer.output_size and not request.secure:
+        writer = request.writer
+        if writer.length == 0 and arrived >= framing.wire_bytes(writer.output_size):
+            request.has_arrived = True
             self._have(request, part)  # he has all of it, and closed before that was looked at
             return
         self._arrived(part._replace(end=part.begin))
-        end = min(part.end, part.begin + arrived)
+        end = min(part.end, part.begin + framing.content_bytes(arrived))
         self._given_bytes += end - part.begin
         self._cuts = [*self._cuts, (part.begin, end)][-_MOST_CUTS:]
+        for begin in self._begins:  # what he asked for meanwhile, over other connections
+            if part.begin < begin <= end:
+                self._parts.add(part.begin, begin)
+                self._look_whole(request)
 
     def _have(self, request: web.BaseRequest, part: Part) -> None:
         """Notes a part that the visitor has, and whether it was the last that lacked."""
         self._arrived(part)
         self._given_bytes += part.end - part.begin
-        if self._parts.cover(part.size) and not self.taken_by.done():
+        self._look_whole(request)
+
+    def _look_whole(self, request: web.BaseRequest) -> None:
+        if self._parts.cover(self._size) and not self.taken_by.done():
             self.taken_by.set_result(request.remote or "")
+
+    def _forget_parts(self) -> None:
+        self._parts, self._begins, self._cuts = Parts(), [], []
+
+
+class Framing(NamedTuple):
+    """What lies around content on the wire."""
+
+    frame_bytes: int
+    """Around each record; 0 where there are none."""
+
+    def wire_bytes(self, content_bytes: int) -> int:
+        """What so much content takes at least: in records that are full."""
+        return content_bytes + self.frame_bytes * -(-content_bytes // _RECORD_BYTES)
+
+    def content_bytes(self, wire_bytes: int) -> int:
+        """How much content so many bytes carry at most."""
+        whole, rest = divmod(wire_bytes, _RECORD_BYTES + self.frame_bytes)
+        return whole * _RECORD_BYTES + max(0, rest - self.frame_bytes)
+
+
+def framing_of(request: web.BaseRequest) -> Framing | None:
+    """How content lies on the wire of this connection; None for a TLS older than 1.3, whose ciphers differ in that."""
+    tls = request.get_extra_info("ssl_object")
+    if tls is None:
+        return Framing(0)
+    return Framing(_TLS_FRAME_BYTES) if tls.version() == "TLSv1.3" else None
 
 
 class Part(NamedTuple):

@@ -157,10 +157,11 @@ def text_of(exchange: Exchange, now_ns: int) -> str:
     who = f"{_cut(exchange.user, _MAX_NAME)}@{host}" if exchange.user else host
     # What came is the matter of a request that brings something, however long the answer that thanks for it.
     has_come = exchange.received_bytes > 0 and exchange.method not in _BRINGS_NOTHING
-    arrow, size = ("<-", exchange.received_bytes) if has_come else ("->", exchange.sent_bytes)
+    arrow, count = ("<-", exchange.received_bytes) if has_come else ("->", exchange.sent_bytes)
+    size = show_size(count)
     program = _cut(exchange.user_agent, _MAX_NAME)
     line = (
-        f"{moment} {who:<15} {exchange.method[:16]:<4} {exchange.status} {arrow} {show_size(size):>8} {exchange.seconds:6.2f} s"
+        f"{moment} {who:<15} {exchange.method[:16]:<4} {exchange.status} {arrow} {size:>8} {exchange.seconds:6.2f} s"
         f"  {_target(exchange)}"
     )
     return clean(f"{line}  ({program})" if program else line)
