@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import subprocess
 import sys
 from functools import partial
@@ -240,6 +241,27 @@ def test_a_handshake_that_fails_is_one_line_without_traceback(
     assert line.startswith("TLS handshake with tls://127.0.0.1:")
     assert "\n" not in line
     assert caplog.records[0].exc_info is None
+
+
+def test_probes_of_a_tls_port_are_counted_and_not_a_line_each(
+    run: Run[Any], room: Room, caplog: pytest.LogCaptureFixture
+) -> None:
+    count = 40
+
+    async def main() -> None:
+        listener = await node_port(LAN, entrances=[Entrance("web", b"", Recorder, tls=room.accepting())])
+        for number in range(count):
+            with clients(listener, 1):
+                pass  # a bare connection that says nothing
+            await until(listener, failed_handshakes=number + 1, connections=0)
+        await listener.close()
+
+    run(main())
+    lines = [record.getMessage() for record in caplog.records if record.name == "lanline.transport"]
+    assert all(line.startswith("TLS handshake with tls://127.0.0.1:") for line in lines)
+    more = [re.search(r"\(and (\d+) more like it in \d+ s\)$", line) for line in lines]
+    assert len(lines) + sum(int(one[1]) for one in more if one) == count
+    assert len(lines) < 10, "the first, then after 1, 2, 4 ... 60 s, and what is left at the end"
 
 
 def test_a_tls_client_may_take_its_handshake_time_and_no_more(run: Run[Any], room: Room) -> None:
