@@ -71,7 +71,9 @@ def pieces_of(member: Member, notes: Notes) -> Iterator[bytes]:
     while left:
         piece = os.read(member.opened.fd, min(left, BLOCK_BYTES))
         if not piece:
-            raise FileChanged(f"the file {member.path} became shorter while it was packed: {left} of {size} bytes are missing")
+            raise FileChanged(
+                f"the file {member.path} became shorter while it was packed: {left} of {size} bytes are missing"
+            )
         left -= len(piece)
         yield piece
     _compare(member, notes)
