@@ -88,7 +88,7 @@ def test_a_file_of_any_name_is_got_and_put_where_every_system_can_hold_it(
     (cwd / name).write_text(name)
     is_portable = not set(name) & set('<>:"|?*')
     said = _curl(cwd, "-g", "-T", name, f"{share.url}sub/", *_told("http_code"))
-    assert said == "201" if is_portable else said.endswith("which Windows cannot hold\n400")
+    assert said == "201" if is_portable else said.endswith("which Windows cannot hold.\n400")
     assert (folder / "sub" / name).exists() == is_portable
     (folder / "sub" / name).write_text(name)
     assert _curl(cwd, f"{share.url}sub/{quote(name)}") == name
