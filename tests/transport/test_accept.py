@@ -328,7 +328,7 @@ def _starved(folder: Path, kind: str, room: Room) -> dict[str, Any]:
         cwd=folder,
         env=environment,
         capture_output=True,
-        timeout=15,
+        timeout=50,
         check=False,
     )
     assert done.returncode == 0, done.stderr.decode(errors="replace")
