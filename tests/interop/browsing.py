@@ -158,7 +158,7 @@ class Visit:
 
     def names(self) -> list[str]:
         """The names in the list, from the top."""
-        return self.page.locator("#rows bdi").all_inner_texts()
+        return self.page.locator("#rows bdi").all_text_contents()  # innerText is empty for a row not laid out yet
 
     def check(self) -> None:
         """Passes if the page complained of nothing."""
